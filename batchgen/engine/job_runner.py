@@ -168,17 +168,19 @@ class JobRunner:
         lane = self.context.lane if len(self.context.lanes) == 1 else _last_asked(filled)
         if lane is None:  # nobody was asked, so that nothing counts against anybody
             return outcome
+        left = [part for part in filled if part.open]
         stop = self._refused(lane, task, filled)
-        if stop is None and (stop := lane.alike.watch(outcome, charged=lane.charged, slots=_failed_slots(filled))):
+        failed = _failed_slots(left) if left else ()
+        if stop is None and (stop := lane.alike.watch(outcome, charged=lane.charged, slots=failed)):
             lane.refusals.end(stop)
         if stop is None:
-            return await self._after_outage(lane, outcome, filled)
+            return await self._after_outage(lane, outcome, left)
         self.context.take_out(lane, stop)
         if not self.context.stops:
             self.context.stops.leave_undone(stop)
         return await self._reopened(lane, outcome, stop)
 
-    async def _after_outage(self, lane: Lane, outcome: Outcome, filled: Sequence[Filled]) -> Outcome:
+    async def _after_outage(self, lane: Lane, outcome: Outcome, left: Sequence[Filled]) -> Outcome:
         """Let a later run start the jobs that an outage has cost their tries: what fails in a row is not theirs.
 
         They are those that were held, or stopped before their one more try, since the last good job when the provider
@@ -186,7 +188,8 @@ class JobRunner:
         """
         if outcome.stored:
             lane.doubted.clear()
-        doubted = {} if self.context.settings.on_uncertain is OnUncertain.HOLD else _doubted_slots(filled)
+        holds = self.context.settings.on_uncertain is OnUncertain.HOLD
+        doubted = _doubted_slots(left) if left and not holds else {}
         if doubted:
             lane.doubted.append((outcome.job, doubted))
         if not lane.doubted and len(self.context.lanes) == 1:

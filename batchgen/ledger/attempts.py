@@ -127,10 +127,10 @@ class Attempts(LedgerPart):
                     AttemptState.SETTLED,
                     settlement or Settlement(MicroUSD(row["held"]), estimated=True),
                 )
-            _close(db, receipt, state, settlement, now)
+            writer = ImageWriter(db, self._database.catalogue, row["job_key"], row["run_id"], now)
+            _close(writer, receipt, state, settlement)
             if here:
                 _brought(db, receipt.attempt_id, here)
-            writer = ImageWriter(db, self._database.catalogue, row["job_key"], row["run_id"], now)
             if state is AttemptState.AT_RISK:
                 writer.doubt(slots_of(row), Reason(ReasonCode.MAYBE_CHARGED, receipt.verdict.code))
             _images(writer, receipt, settlement.cost if settlement else MicroUSD(0))
@@ -280,19 +280,17 @@ def _images(writer: ImageWriter, receipt: Receipt, cost: MicroUSD) -> None:
         writer.await_download(receipt.attempt_id, remote)
 
 
-def _close(
-    db: sqlite3.Connection, receipt: Receipt, state: AttemptState, settlement: Settlement | None, now: datetime
-) -> None:
+def _close(writer: ImageWriter, receipt: Receipt, state: AttemptState, settlement: Settlement | None) -> None:
     verdict, usage = receipt.verdict, receipt.usage or _NO_USAGE
     charged = settlement if state in CHARGED else None
-    db.execute(
+    writer.db.execute(
         _CLOSE,
         (
             str(state),
             charged.cost if charged else 0,
             int(charged.estimated) if charged else 0,
             dump(charged.flags if charged else ()),
-            stamp(now),
+            writer.now,
             str(receipt.phase),
             receipt.status,
             plain(verdict.code),

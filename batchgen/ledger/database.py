@@ -16,6 +16,8 @@ MENDING = "restore a copy, try `sqlite3 {} .recover`, or move it away and let `b
 """What to do about a ledger that cannot be read; takes its path."""
 LEAST_ROOM = 64 * 1024
 """Bytes without which SQLite cannot open a ledger that others may read meanwhile."""
+COMPLAINTS = (sqlite3.Error, OSError)
+"""What SQLite or the disk says, and people are told in words."""
 
 
 def refused(path: Path, error: Exception) -> StorageError:
@@ -74,7 +76,7 @@ class Database:
         """Turn what SQLite or the disk says into a StorageError that names the file."""
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except COMPLAINTS as error:
             raise refused(self.path, error) from error
 
     @contextmanager
@@ -88,8 +90,8 @@ class Database:
             try:
                 yield self.db
             finally:
-                self._roll_back()
-        except (sqlite3.Error, OSError) as error:
+                self.roll_back()
+        except COMPLAINTS as error:
             raise refused(self.path, error) from error
 
     def rows(self, sql: str, **values: object) -> list[sqlite3.Row]:
@@ -108,39 +110,9 @@ class Database:
             row = db.execute(sql, {"catalogue": self.catalogue, **values}).fetchone()
         return None if row is None else row[0]
 
-    @contextmanager
-    def writing(self, name: str) -> Iterator[sqlite3.Connection]:
+    def writing(self, name: str) -> "_Alone | _Member":
         """Write in one transaction that excludes every other writer; durable when this, or its group, ends."""
-        group = self._group
-        try:
-            self._at(f"ledger.{name}.before_begin")
-            self._begin(group)
-            try:
-                yield self.db
-                self._at(f"ledger.{name}.before_commit")
-                self.db.execute("RELEASE member" if group else "COMMIT")
-            except BaseException as error:
-                if group:
-                    self._take_back(group, error)
-                raise
-            finally:
-                if group is None:
-                    self._roll_back()
-            if group is None:
-                self._at(f"ledger.{name}.after_commit")
-            else:
-                group.names.append(name)
-        except (sqlite3.Error, OSError) as error:
-            raise refused(self.path, error) from error
-
-    def _begin(self, group: _Group | None) -> None:
-        """Begin a transaction, or a part of a group's."""
-        if group and group.broken:
-            raise group.broken
-        if not (group and self.db.in_transaction):
-            self.db.execute("BEGIN IMMEDIATE")
-        if group:
-            self.db.execute("SAVEPOINT member")
+        return _Alone(self, name) if self._group is None else _Member(self, name, self._group)
 
     @contextmanager
     def group(self) -> Iterator[None]:
@@ -159,20 +131,16 @@ class Database:
                     self.db.execute("COMMIT")
         finally:
             self._group = None
-            self._roll_back()
+            self.roll_back()
         with self.translating():
             for name in group.names:
-                self._at(f"ledger.{name}.after_commit")
+                self.pass_by(name, "after_commit")
 
-    def _take_back(self, group: "_Group", error: BaseException) -> None:
-        """Take back what a member wrote; after some errors SQLite has left the whole transaction by itself."""
-        try:
-            self.db.execute("ROLLBACK TO member")
-            self.db.execute("RELEASE member")
-        except sqlite3.Error:
-            group.broken = error
+    def pass_by(self, name: str, step: str) -> None:
+        """Pass a durable step; whoever tests it may let it fail."""
+        self._at(f"ledger.{name}.{step}")
 
-    def _roll_back(self) -> None:
+    def roll_back(self) -> None:
         """Leave a transaction that did not come to its end; SQLite has left it by itself after some errors."""
         if self.db.in_transaction:
             self.db.execute("ROLLBACK")
@@ -183,3 +151,88 @@ class LedgerPart:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+
+class _Alone:
+    """A transaction of its own. Like its kin below no generator: each call writes twice."""
+
+    __slots__ = ("_database", "_name")
+
+    def __init__(self, database: Database, name: str) -> None:
+        self._database, self._name = database, name
+
+    def __enter__(self) -> sqlite3.Connection:
+        database = self._database
+        try:
+            database.pass_by(self._name, "before_begin")
+            database.db.execute("BEGIN IMMEDIATE")
+        except COMPLAINTS as error:
+            raise refused(database.path, error) from error
+        return database.db
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        database = self._database
+        try:
+            try:
+                if error is None:
+                    database.pass_by(self._name, "before_commit")
+                    database.db.execute("COMMIT")
+            finally:
+                database.roll_back()
+            if error is None:
+                database.pass_by(self._name, "after_commit")
+        except COMPLAINTS as own:
+            raise refused(database.path, own) from own
+        if isinstance(error, COMPLAINTS):
+            raise refused(database.path, error) from error
+
+
+class _Member:
+    """A part of a group's transaction; what fails takes back its own part only."""
+
+    __slots__ = ("_database", "_group", "_name")
+
+    def __init__(self, database: Database, name: str, group: _Group) -> None:
+        self._database, self._name, self._group = database, name, group
+
+    def __enter__(self) -> sqlite3.Connection:
+        database = self._database
+        try:
+            database.pass_by(self._name, "before_begin")
+            if self._group.broken:
+                raise self._group.broken
+            if not database.db.in_transaction:
+                database.db.execute("BEGIN IMMEDIATE")
+            database.db.execute("SAVEPOINT member")
+        except COMPLAINTS as error:
+            raise refused(database.path, error) from error
+        return database.db
+
+    def __exit__(self, kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is None:
+            error = self._complete()
+        if error is None:
+            return
+        self._take_back(error)
+        if isinstance(error, COMPLAINTS):
+            raise refused(self._database.path, error) from error
+        if kind is None:
+            raise error
+
+    def _complete(self) -> BaseException | None:
+        """Complete the part; what stands in the way of that is returned."""
+        try:
+            self._database.pass_by(self._name, "before_commit")
+            self._database.db.execute("RELEASE member")
+        except BaseException as error:  # noqa: BLE001 - a member takes back its part, whatever it was
+            return error
+        self._group.names.append(self._name)
+        return None
+
+    def _take_back(self, error: BaseException) -> None:
+        """Take back what was written; after some errors SQLite has left the whole transaction by itself."""
+        try:
+            self._database.db.execute("ROLLBACK TO member")
+            self._database.db.execute("RELEASE member")
+        except sqlite3.Error:
+            self._group.broken = error

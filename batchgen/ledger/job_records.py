@@ -86,9 +86,9 @@ class Tried:
 class Known:
     """What the ledger knows of one wanted job.
 
-    `n` is how many images were wanted last time (0: never seen). `tries` counts calls that left, `uncertain` those of
-    them that may have been charged and are still undecided, `tried` what they made of slots that are still open.
-    `code` and `message` are of the last call that brought nothing. `submitted` are the slots of pending
+    `n` is how many images were wanted last time (0: nothing was ever asked for). `tries` counts calls that left,
+    `uncertain` those of them that may have been charged and are still undecided, `tried` what they made of slots that
+    are still open. `code` and `message` are of the last call that brought nothing. `submitted` are the slots of pending
     attempts.
     """
 

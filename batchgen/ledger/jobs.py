@@ -88,7 +88,9 @@ class Jobs:
             }
             slots = _slots(db, self._database.catalogue, keys if wanted else ())
             coming = _coming(db, self._database.catalogue, keys)
-            unfinished = [job for job in jobs if job.key in coming or len(_stored(slots.get(job.key, ()))) < job.n]
+            unfinished = [
+                job for job in jobs if job.key not in slots or job.key in coming or len(_stored(slots[job.key])) < job.n
+            ]
             tries = _tries(db, self._database.catalogue, [job.key for job in unfinished if job.key in wanted])
             calls = _in_vain(db, self._database.catalogue, list(tries))
             before = _previous(db, self._database.catalogue, unfinished)
@@ -155,7 +157,7 @@ def _of_this_run(wanted: Wanted, run_id: str, seq: int) -> tuple[object, ...]:
 
 def _for_good(request: ImageRequest) -> tuple[object, ...]:
     """Say what a key stands for."""
-    return (request.operation.value, request.prompt, request_text(request))
+    return (str(request.operation), request.prompt, request_text(request))
 
 
 def _known(
@@ -165,7 +167,7 @@ def _known(
     calls: Sequence[sqlite3.Row],
     before: Previous | None,
 ) -> Known:
-    if row is None:
+    if row is None or not (slots or tries):  # wanted or not: nothing was ever drawn
         return Known(previous=before) if before else UNKNOWN
     if tries is None:
         return Known(row["n"], tuple(slots), previous=before)

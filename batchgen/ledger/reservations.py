@@ -148,20 +148,30 @@ def reserve_all(
     found: list[Refused | None] = []
     cost, images = claimed
     for attempt in attempts:
-        n, high = attempt.n, attempt.quote.high
-        asks = [line.asked(images, n) if line.kind in COUNT_IMAGES else line.asked(cost, high) for line in lines]
-        refused = _approved_meanwhile(db, catalogue, attempt) or judge(tuple(asks))
+        refused = _approved_meanwhile(db, catalogue, attempt) if attempt.replaces is not None else None
+        refused = refused or _judged(lines, (cost, images), attempt)
         found.append(refused)
         if refused is None:
             _insert(db, catalogue, attempt, now, handle)
-            cost, images = cost + high, images + n
+            cost, images = cost + attempt.quote.high, images + attempt.n
     return tuple(found)
+
+
+def _judged(lines: Sequence["Line"], under_way: Claimed, attempt: Attempt) -> Refused | None:
+    """Whether an attempt fits all limits, beside so much more that is under way; nearly always it does."""
+    (cost, images), n, high = under_way, attempt.n, attempt.quote.high
+    for line in lines:
+        more = images + n if line.kind in COUNT_IMAGES else cost + high
+        if line.used + line.open + more > line.limit:
+            break
+    else:
+        return None
+    asks = [line.asked(images, n) if line.kind in COUNT_IMAGES else line.asked(cost, high) for line in lines]
+    return judge(tuple(asks))
 
 
 def _approved_meanwhile(db: sqlite3.Connection, catalogue: str, attempt: Attempt) -> Refused | None:
     """Whether a call would take the place of an image that somebody approved after it was planned."""
-    if attempt.replaces is None:
-        return None
     places = [f"images/{attempt.path(slot, 'ext').removesuffix('.ext')}" for slot in attempt.slots]
     if kept := frozen(db, catalogue, places):
         return Refused(CapKind.APPROVED, 0, ever=False, place=min(kept))
