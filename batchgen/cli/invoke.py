@@ -22,6 +22,7 @@ from batchgen.errors import (
     UnavailableError,
     out_of_memory,
 )
+from batchgen.runtime.garbage import rare_collections
 from batchgen.text import safe
 
 # What a machine refuses whatever the program does: a folder that is gone, a name that is too long, a disk that is full.
@@ -45,7 +46,7 @@ def invoke(words: Sequence[str], context: Context) -> int:
 def _invoked(words: Sequence[str], context: Context) -> int:
     _unset(words)
     width.set(context.console.width)
-    with root.make_context("batchgen", list(words), obj=context) as parsed:
+    with rare_collections(), root.make_context("batchgen", list(words), obj=context) as parsed:
         return int(root.invoke(parsed) or 0)
 
 

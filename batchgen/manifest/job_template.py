@@ -1,7 +1,7 @@
 """One entry of `jobs`: rows x matrix x zip, less what is excluded, plus what is included, as a stream of drafts."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
@@ -161,20 +161,22 @@ class JobTemplate:
         rows = self.table.read() if self.table else iter((Row({}, self.place.line),))
         varies, more = self.axes != Axes(), bool(self.variables)
         watched, blanks = self._watched(), defaultdict[tuple[str, str], list[Place]](list)
+        absent = "-" * len(watched)
         template, varied = self._identity(), self._varied()
         fields = _fields(self.own, self.defaults)
         for number, row in enumerate(rows, 1):
             if not isinstance(row, Row):
                 yield row
                 continue
-            place = Place(file, row.line) if self.table else self.place
-            blank = [name for name in watched if not row.values.get(name, "-").strip()]
-            for combination in self.axes.combinations(row.values) if varies else _JUST_THE_ROW:
+            cells, line = row
+            place = Place(file, line) if self.table else self.place
+            blank = () if all(map(str.strip, map(cells.get, watched, absent))) else _blank(watched, cells)
+            for combination in self.axes.combinations(cells) if varies else _JUST_THE_ROW:
                 if combination.excluded:
                     named = f": {_written(combination.values)}" if combination.values else ""
                     yield Skipped(f"{combination.excluded}{named}", place)
                 else:
-                    values = {**self.variables, **row.values, **combination.values} if more or varies else row.values
+                    values = {**self.variables, **cells, **combination.values} if more or varies else cells
                     variant = self._variant(combination.values, place, number) if self.compared else None
                     written = _varied(template, varied, combination) if varied or combination.fields else template
                     draft = self._draft(values, fields, combination, place, variant, written)
@@ -236,9 +238,10 @@ class JobTemplate:
         template: str,
     ) -> RenderedRow:
         """Render one row."""
-        texts, wrong, wrong_tags = dict[str, str](), dict[str, str](), dict[str, str]()
+        texts: dict[str, str] = {}
+        wrong: dict[str, str] = {}
         own, defaults, same, inherited, has_images = fields
-        written = self.written
+        written, problems, lacking = self.written, (), self.lacking
         if combination.fields:
             own, written = (*_prepared(combination.fields), *own), ()
             defaults, same, inherited, has_images = (*defaults, *_constant(same)), {}, frozenset(), True
@@ -248,12 +251,10 @@ class JobTemplate:
             _render(defaults, values, texts, wrong)
             inherited |= frozenset(list(texts)[set_here:])
         texts.update(same)
-        tags = tuple([(name, _text(name, template, values, wrong_tags)) for name, template in self.tags])
-        named = [name for name in texts if name[:7] == "images["] if has_images else ()
-        images = tuple([image for name in named for image in several(texts.pop(name))]) if named else ()
-        problems, lacking = tuple[Problem, ...](), self.lacking
+        tags, wrong_tags = _tagged(self.tags, values) if self.tags else ((), ())
+        images = _images(texts) if has_images else ()
         if wrong or wrong_tags:
-            problems = tuple(Problem(message, place) for message in (*wrong.values(), *wrong_tags.values()))
+            problems = tuple(Problem(message, place) for message in (*wrong.values(), *wrong_tags))
             lacking = lacking.union(map(whole, wrong))
         approved = self.approved_inputs
         return RenderedRow(
@@ -270,6 +271,11 @@ class JobTemplate:
         inside = place.file == self.place.file
         row = f"row {number}" if inside else f"{PurePath(place.file).name}:{place.line}"
         return Variant(", ".join((f"job {self.number}", row, *others)), ", ".join(ways)) if ways else None
+
+
+def _blank(watched: Sequence[str], cells: Values) -> Sequence[str]:
+    """Name the columns of which a row has a cell, and only blanks in it."""
+    return [name for name in watched if not cells.get(name, "-").strip()]
 
 
 def _varied(template: str, varied: frozenset[str], combination: Combination) -> str:
@@ -346,12 +352,22 @@ def _render(fields: Prepared, values: Values, texts: dict[str, str], wrong: dict
             texts[name] = text
 
 
-def _text(name: str, template: Template, values: Values, wrong: dict[str, str]) -> str:
-    try:
-        return template.render(values)
-    except TemplateError as error:
-        wrong[name] = _why(name, error)
-        return ""
+def _tagged(tags: Sequence[Field], values: Values) -> tuple[tuple[tuple[str, str], ...], Collection[str]]:
+    """Give the tags of a row, and what is wrong with those that cannot be rendered."""
+    texts: dict[str, str] = {}
+    wrong: dict[str, str] = {}
+    for name, template in tags:
+        try:
+            texts[name] = template.render(values)
+        except TemplateError as error:
+            texts[name], wrong[name] = "", _why(name, error)
+    return tuple(texts.items()), wrong.values()
+
+
+def _images(texts: dict[str, str]) -> tuple[str, ...]:
+    """Take the images of a row out of its texts, in their order."""
+    named = [name for name in texts if name.startswith("images[")]
+    return tuple([image for name in named for image in several(texts.pop(name))])
 
 
 def _why(name: str, error: TemplateError) -> str:

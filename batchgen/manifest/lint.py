@@ -41,7 +41,8 @@ _MARKS = re.compile(r"[{$%\[<(&#]")
 
 def lint(job: Job, provider: Provider, model: Model | None) -> list[Problem]:
     """Give errors and warnings about a job's prompt; `model` is None when it is not in the catalogue."""
-    prompt, found = job.request.prompt, list[Problem]()
+    found: list[Problem] = []
+    prompt = job.request.prompt
     limit = min(provider.prompt_limit or sys.maxsize, model.prompt_limit if model else sys.maxsize)
     if len(prompt) > limit * NEARLY:
         found.append(_length(job, len(prompt), limit, provider.name))

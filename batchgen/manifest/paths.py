@@ -8,6 +8,7 @@ because they were cleaned alike.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 from unicodedata import normalize
 
 from batchgen.manifest.template_text import TemplateError
@@ -47,19 +48,23 @@ _EXTENSION = re.compile(r"\.\{\{\s*ext\s*\}\}$")
 
 @dataclass(frozen=True, slots=True)
 class PathTemplate:
-    """A compiled output path without its extension, which is always the image's real one."""
+    """A compiled output path without its extension, which is always the image's real one.
+
+    `quick` tells what the stem of nearly every job is made of; None where that hangs on more than text and names.
+    """
 
     stem: Template
     shows_index: bool
+    quick: "_Quick | None" = None
 
     def stems(self, values: Mapping[str, str], job_id: str, key: str, n: int = 1, ext: str = "png") -> Stems:
         """Render for the `n` slots of one job that asks for `ext`; raises `TemplateError`."""
+        if self.quick and (stem := self.quick.stem(values, job_id)):
+            return Stems((stem,))
         names = self.stem.names
         texts = {name: _clean(values[name]) for name in names if name in values}
         if "id" in names:
             texts["id"] = _clean(job_id)
-        if isinstance(self.stem, Simple) and "ext" not in names and (stem := self._fine(texts)):
-            return Stems((stem,))
         slots = (SLOT,) if isinstance(self.stem, Simple) else tuple(map(str, range(n)))
         usual = tuple([self._stem(texts, slot, ANY, key) for slot in slots])
         if max(map(len, usual)) + 1 + len(ext) > MAX_PATH:
@@ -71,13 +76,6 @@ class PathTemplate:
             for other in dict.fromkeys((*EXTENSIONS, ext))
         ]
         return Stems(usual, tuple((other, found) for other, found in others if found != usual))
-
-    def _fine(self, texts: dict[str, str]) -> str:
-        """Return the stem of all slots where no file system refuses any of it, and no extension makes it too long."""
-        texts["index"] = SLOT
-        stem = self.stem.render(texts)
-        parts = stem.split("/") if "/" in stem else (stem,)
-        return stem if len(stem) <= _NEVER_LONG and all(map(_FINE.fullmatch, parts)) else ""
 
     def _stem(self, texts: dict[str, str], slot: str, ext: str, key: str) -> str:
         if ext is not ANY:
@@ -94,6 +92,41 @@ class PathTemplate:
         return "/".join((*above, _fit(last, f".{ext}", slot, key)))
 
 
+class _Quick(NamedTuple):
+    """A path of text and names: the columns in it, whether the id is, and how many slots and folders it shows."""
+
+    template: Simple
+    columns: tuple[str, ...]
+    has_id: bool
+    slots: int
+    folders: int
+
+    @classmethod
+    def of(cls, stem: Template) -> "_Quick | None":
+        if not isinstance(stem, Simple) or "ext" in stem.names:
+            return None
+        bare = stem.render({**dict.fromkeys(stem.names, ""), "index": SLOT})
+        columns = tuple(stem.names - {"id", "index"})
+        return cls(stem, columns, "id" in stem.names, bare.count(SLOT), bare.count("/"))
+
+    def stem(self, values: Mapping[str, str], job_id: str) -> str:
+        """Return the stem of all slots where no file system refuses any of it, and no extension makes it too long.
+
+        Empty otherwise, and where a value would show a slot or a folder of its own: then values are made harmless.
+        """
+        template, columns, has_id, slots, folders = self
+        texts = {name: values[name] for name in columns if name in values} if columns else {}
+        if has_id:
+            texts["id"] = job_id
+        texts["index"] = SLOT
+        stem = template.render(texts)
+        if len(stem) > _NEVER_LONG or stem.count(SLOT) != slots or stem.count("/") != folders:
+            return ""
+        if not folders:
+            return stem if _FINE.fullmatch(stem) else ""
+        return stem if all(map(_FINE.fullmatch, stem.split("/"))) else ""
+
+
 def path_template(source: str) -> PathTemplate:
     """Compile an output path; raises `TemplateError` when its own text leaves the folder."""
     written = _EXTENSION.sub("", source)
@@ -104,7 +137,7 @@ def path_template(source: str) -> PathTemplate:
         raise TemplateError("has an empty, `.` or `..` part; images stay below images/")
     if isinstance(stem, Simple):
         stem = replace(stem, pattern=_unmarked(stem.pattern))
-    return PathTemplate(stem, "index" in stem.names)
+    return PathTemplate(stem, "index" in stem.names, _Quick.of(stem))
 
 
 def _fit(component: str, ext: str, slot: str, key: str) -> str:

@@ -34,6 +34,8 @@ MAX_ID = 200
 """Characters of an id."""
 DECIDE_PATH = frozenset({"id", NAMES, "output", "output_format"})
 """Words without which it is not known where the images of a job go."""
+DECIDE_LISTING = frozenset({"id", "output", NAMES})
+"""Words without which it is not known what a shop lists."""
 _FILES = tuple(sorted(FILES))
 _OF_FILES = FILES | {"mask"}
 PRIORITIES: Mapping[str, float] = {"high": 1.0, "normal": 0.0, "low": -1.0}
@@ -158,6 +160,14 @@ CHECKS: Mapping[str, Callable[[str], object]] = {
 """What a text must be, for words that are more than text; each raises ValueError."""
 
 
+class _Asked(NamedTuple):
+    """What a draft asks for besides prompt and id, what hashes it, and the extension that its images should have."""
+
+    form: Form
+    hashed: FormOfKey
+    ext: str
+
+
 class Builder:
     """Makes jobs of drafts. What many ask for besides prompt and id is worked out once, unless files go in."""
 
@@ -165,12 +175,12 @@ class Builder:
         self._inputs = inputs
         self._output = output
         self._shop = shop
-        self._asked: dict[object, tuple[Form, FormOfKey]] = {}
+        self._asked: dict[object, _Asked] = {}
 
     def build(self, draft: RenderedRow) -> Job | InvalidRow:
         """Make the job of a draft, or say everything that is wrong with it."""
         problems, job, shop = list(draft.problems), None, self._shop
-        if draft.lacking & {"id", "output", NAMES}:
+        if not DECIDE_LISTING.isdisjoint(draft.lacking):
             shop = None
         while job is None:
             try:
@@ -194,9 +204,9 @@ class Builder:
         texts = draft.texts
         n = _n(texts["n"], self._output) if "n" in texts else 1
         explicit = _id(texts["id"]) if "id" in texts else None
-        form, hashed = self._form(draft)
+        (operation, *others), hashed, ext = self._asks(draft)
         prompt = texts.get("prompt", "")
-        request = ImageRequest(form[0], prompt, *form[1:])
+        request = ImageRequest(operation, prompt, *others)
         identity = hashed.key(prompt, explicit)
         name = explicit or identity[:12]
         job = Job(
@@ -204,7 +214,7 @@ class Builder:
             key=identity,
             request=request,
             n=n,
-            stems=_stems(draft, self._output, name, identity, n, request),
+            stems=self._stems(draft, name, identity, n, ext),
             tags=draft.tags,
             place=draft.place,
             explicit_id=explicit is not None,
@@ -221,31 +231,29 @@ class Builder:
             raise _WrongFieldError("when", '`when: approved` needs an image of another job, such as images: ["@lamp"]')
         return job
 
-    def _form(self, draft: RenderedRow) -> tuple[Form, FormOfKey]:
+    def _asks(self, draft: RenderedRow) -> _Asked:
         """Return everything of a request but its prompt, and what hashes it; files are looked at for each row."""
         texts = draft.texts
         if draft.images or not _OF_FILES.isdisjoint(texts):
-            form = _form(draft, self._inputs)
-            return form, form_of_key(form)
+            return self._new(draft)
         others = dict(texts)
         others.pop("id", None)
         if "prompt" in others:
             others["prompt"] = ""
-        kind = (tuple(others.items()), draft.lacking)
-        if kind not in self._asked:
-            form = _form(draft, self._inputs)
-            kept(self._asked, kind, lambda: (form, form_of_key(form)))
-        return self._asked[kind]
+        return kept(self._asked, (tuple(others.items()), draft.lacking), lambda: self._new(draft))
 
+    def _new(self, draft: RenderedRow) -> _Asked:
+        form = _form(draft, self._inputs)
+        return _Asked(form, form_of_key(form), dict(form[2]).get("output_format", "png"))
 
-def _stems(draft: RenderedRow, output: PathTemplate, name: str, key: str, n: int, request: ImageRequest) -> Stems:
-    """Where the images go; nowhere when what decides it is wrong."""
-    if draft.lacking & DECIDE_PATH:
-        return Stems(("",))
-    try:
-        return output.stems(draft.values, name, key, n, request.param("output_format") or "png")
-    except TemplateError as error:
-        raise _WrongFieldError("output", f"`output.path` {error}") from None
+    def _stems(self, draft: RenderedRow, name: str, key: str, n: int, ext: str) -> Stems:
+        """Where the images go; nowhere when what decides it is wrong."""
+        if not DECIDE_PATH.isdisjoint(draft.lacking):
+            return Stems(("",))
+        try:
+            return self._output.stems(draft.values, name, key, n, ext)
+        except TemplateError as error:
+            raise _WrongFieldError("output", f"`output.path` {error}") from None
 
 
 def _n(text: str, output: PathTemplate) -> int:

@@ -1,12 +1,12 @@
-"""Collections of garbage while answers come: rare ones, that do not look through what is loaded."""
+"""Collections of garbage while a command works: rare ones, that do not look through what is loaded."""
 
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 YOUNG = 20_000
-"""Objects made and kept before the next collection: those of all calls that are under way are not looked at again and
-again. What waits for it are small things; images never stand in memory whole."""
+"""Objects made and kept before the next collection: the jobs at hand and the calls under way are not looked at again
+and again. What waits for it are small things; images never stand in memory whole."""
 
 
 @contextmanager
