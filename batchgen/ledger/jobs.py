@@ -83,6 +83,8 @@ class Jobs:
         """Look up what is known of each of these jobs, in their order; give it batches."""
         keys = [job.key for job in jobs]
         with self._database.reading() as db:
+            if not _any(db, self._database.catalogue):
+                return [UNKNOWN] * len(jobs)
             wanted = {
                 row["key"]: row for row in _among(db, "SELECT key, n FROM jobs", "key", self._database.catalogue, keys)
             }
@@ -196,6 +198,11 @@ def _tried(calls: Sequence[sqlite3.Row], decided: set[int]) -> tuple[tuple[int, 
         (slot, Tried(kinds.count("short"), kinds.count("moderated"), prompt, kinds.count("uncertain")))
         for (slot, prompt), kinds in sorted(found.items(), key=lambda item: item[0][0])
     )
+
+
+def _any(db: sqlite3.Connection, catalogue: str) -> bool:
+    """Whether any job is known; before a first run there is none."""
+    return db.execute("SELECT 1 FROM jobs WHERE catalogue = ? LIMIT 1", (catalogue,)).fetchone() is not None
 
 
 def _among(

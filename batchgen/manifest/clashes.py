@@ -111,4 +111,4 @@ def made(item: Job | InvalidRow | Problem | Skipped) -> tuple[Job | None, frozen
 
 def has_its_id(job: Job, lacking: frozenset[str]) -> bool:
     """Whether the id is what was meant; one that is made of the key hangs on everything."""
-    return not lacking & _ID if job.explicit_id else lacking <= {"output"}
+    return _ID.isdisjoint(lacking) if job.explicit_id else lacking <= {"output"}

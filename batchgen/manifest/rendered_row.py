@@ -176,6 +176,7 @@ class Builder:
         self._output = output
         self._shop = shop
         self._asked: dict[object, _Asked] = {}
+        self._before: tuple[Mapping[str, str], frozenset[str], _Asked] | tuple[None, None, None] = (None, None, None)
 
     def build(self, draft: RenderedRow) -> Job | InvalidRow:
         """Make the job of a draft, or say everything that is wrong with it."""
@@ -236,11 +237,11 @@ class Builder:
         texts = draft.texts
         if draft.images or not _OF_FILES.isdisjoint(texts):
             return self._new(draft)
-        others = dict(texts)
-        others.pop("id", None)
-        if "prompt" in others:
-            others["prompt"] = ""
-        return kept(self._asked, (tuple(others.items()), draft.lacking), lambda: self._new(draft))
+        others = {**texts, "id": "", "prompt": "-" if "prompt" in texts else ""}
+        if others != self._before[0] or draft.lacking != self._before[1]:  # rows mostly ask for what the last one did
+            asked = kept(self._asked, (tuple(others.items()), draft.lacking), lambda: self._new(draft))
+            self._before = (others, draft.lacking, asked)
+        return self._before[2]
 
     def _new(self, draft: RenderedRow) -> _Asked:
         form = _form(draft, self._inputs)

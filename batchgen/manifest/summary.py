@@ -273,7 +273,7 @@ class _Tally:
             self.unsent[job.id] = job.request.output_format
         if job.waits_for and not lacking & _TAKEN:
             self.chained[job.id] = job
-        if not lacking & DECIDE_PATH:
+        if DECIDE_PATH.isdisjoint(lacking):
             for path in file_stems(job):
                 self._meet(self.paths, path)
 

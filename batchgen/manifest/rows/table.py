@@ -138,10 +138,8 @@ class Head:
 
     def row(self, cells: Sequence[str], line: int, uneven: Callable[[int, int], str]) -> Read:
         """Take the cells of one row; `uneven` says what is wrong when there are not as many as columns."""
-        if len(cells) == self.width == len(self.names):
-            return (
-                empty_row(self.file, line) if is_blank(cells) else Row(dict(zip(self.names, cells, strict=True)), line)
-            )
+        if len(cells) == self.width == len(self.names) and any(map(str.strip, cells)):
+            return Row(dict(zip(self.names, cells, strict=True)), line)
         return self._other(cells, line, uneven)
 
     def _other(self, cells: Sequence[str], line: int, uneven: Callable[[int, int], str]) -> Read:
