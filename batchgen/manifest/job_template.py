@@ -241,7 +241,8 @@ class JobTemplate:
         texts: dict[str, str] = {}
         wrong: dict[str, str] = {}
         own, defaults, same, inherited, has_images = fields
-        written, problems, lacking = self.written, (), self.lacking
+        problems: tuple[Problem, ...] = ()
+        written, lacking = self.written, self.lacking
         if combination.fields:
             own, written = (*_prepared(combination.fields), *own), ()
             defaults, same, inherited, has_images = (*defaults, *_constant(same)), {}, frozenset(), True

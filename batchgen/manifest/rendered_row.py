@@ -205,9 +205,9 @@ class Builder:
         texts = draft.texts
         n = _n(texts["n"], self._output) if "n" in texts else 1
         explicit = _id(texts["id"]) if "id" in texts else None
-        (operation, *others), hashed, ext = self._asks(draft)
+        form, hashed, ext = self._asks(draft)
         prompt = texts.get("prompt", "")
-        request = ImageRequest(operation, prompt, *others)
+        request = ImageRequest(form[0], prompt, *form[1:])
         identity = hashed.key(prompt, explicit)
         name = explicit or identity[:12]
         job = Job(
