@@ -2,7 +2,7 @@
 
 from batchgen.planner.canaries import Canaries
 from batchgen.planner.chain import Chain, in_order
-from batchgen.planner.deciding import Action, Choices, changes, decide
+from batchgen.planner.decision import Action, Choices, changes, decide
 from batchgen.planner.estimate import CostRow, Estimate, TagRow, Tally
 from batchgen.planner.pairing import Pairing, Planned
 from batchgen.planner.reach import Frontier, Reach, Shortfall

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from batchgen.errors import Problem
 from batchgen.model import Limits, Quote
 from batchgen.money import ZERO, MicroUSD
-from batchgen.planner.deciding import Action
+from batchgen.planner.decision import Action
 from batchgen.planner.pairing import Planned
 from batchgen.planner.reach import Reach
 from batchgen.planner.waiting import Waiting, WaitingTally

@@ -12,7 +12,7 @@ from batchgen.manifest import former_keys
 from batchgen.model import Job, JobImage, OutcomeKind, Quote, Reason, ReasonCode, SlotState
 from batchgen.numerous import numerous
 from batchgen.planner.chain import Chain, Missing, in_order, until_approved
-from batchgen.planner.deciding import Action, Choices, decide
+from batchgen.planner.decision import Action, Choices, decide
 from batchgen.planner.reviewed import approval, as_approved, prompts_for
 from batchgen.pricing import Cost, together
 

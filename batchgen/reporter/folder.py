@@ -15,8 +15,8 @@ from batchgen.reporter import accounts, beside, page_rows, shop_csv, thumbs, xls
 from batchgen.reporter.acceptance import ACCEPTED, accepted
 from batchgen.reporter.comparison import COMPARISON
 from batchgen.reporter.csvfile import CsvFile
-from batchgen.reporter.kept import Kept, Taker, pour, things
 from batchgen.reporter.page import parts
+from batchgen.reporter.page_data import PageData, Taker, pour, things
 from batchgen.reporter.parquet import ParquetFile
 from batchgen.reporter.tables import (
     BATCHES,
@@ -113,25 +113,25 @@ def _files(
 ) -> tuple[page_rows.Images, page_rows.Jobs]:
     """Make every file; each table is read once, and its rows go to all who want them."""
     tags, rows = ledger.report_rows.tag_names(), ledger.report_rows
-    kept = Kept.nothing(summary, tags)
+    shown = PageData.nothing(summary, tags)
     with ExitStack() as stack:
         takers = _takers(stack, stage, summary, tags)
-        pour(rows.images(), kept.images, *takers["images"])
-        pour(rows.jobs(), kept.jobs, kept.blocks, *takers["jobs"])
-        pour(rows.usage(), kept.usage, *takers["usage"])
-        pour(rows.calls(), kept.calls)
+        pour(rows.images(), shown.images, *takers["images"])
+        pour(rows.jobs(), shown.jobs, shown.blocks, *takers["jobs"])
+        pour(rows.usage(), shown.usage, *takers["usage"])
+        pour(rows.calls(), shown.calls)
     columns, listed = shop_csv.sheet(shop_csv.placed(rows.listed(), ledger.stores.address()), derived)
     _put_if_any(stage / "shop.csv", columns, batches(listed))
     _put_if_any(stage / "checks.csv", CHECKS, batches(rows.measured()))
     _put_if_any(stage / "accepted.csv", ACCEPTED, [accepted(rows.accepted())])
     _put_if_any(stage / "batches.csv", BATCHES, [ledger.batches.every()])
     _put_if_any(stage / "derivatives.csv", DERIVATIVES, batches(_listed(derived)))
-    compared = (tuple(chain.from_iterable(batch)) for batch in things(ledger, kept.compared))
+    compared = (tuple(chain.from_iterable(batch)) for batch in things(ledger, shown.compared))
     _put_if_any(stage / "comparison.csv", COMPARISON, compared)
     _texts(stage / "summary.json", [_json(summary)])
-    kept.beside = beside.read(ledger, kept.keys())
-    _texts(stage / "report.html", parts(kept.page(small(kept.images.images.rows, beside=kept.beside))))
-    return kept.images, kept.jobs
+    shown.beside = beside.read(ledger, shown.keys())
+    _texts(stage / "report.html", parts(shown.page(small(shown.images.images.rows, beside=shown.beside))))
+    return shown.images, shown.jobs
 
 
 def _takers(

@@ -8,38 +8,40 @@ from batchgen.ledger import EarlierRow, ImageRow, Ledger
 from batchgen.model import FileImage
 from batchgen.reporter import accounts, beside, gallery
 from batchgen.reporter.beside import Beside
-from batchgen.reporter.kept import Kept, pour, things
 from batchgen.reporter.page import render
+from batchgen.reporter.page_data import PageData, pour, things
 from batchgen.reporter.thumbs import NO_THUMBS
 
 Numbered = Callable[[ImageRow | EarlierRow | FileImage], int]
 """Gives an image a number to ask for it by."""
 
 
-def look(ledger: Ledger, root: Path) -> Kept:
+def look(ledger: Ledger, root: Path) -> PageData:
     """Go through the tables of an output folder and keep what its page shows."""
     with ledger.snapshot():
-        kept = Kept.nothing(accounts.read(ledger, name=root.resolve().name, root=root), ledger.report_rows.tag_names())
-        pour(ledger.report_rows.images(), kept.images)
-        pour(ledger.report_rows.jobs(), kept.jobs, kept.blocks)
-        pour(ledger.report_rows.usage(), kept.usage)
-        pour(ledger.report_rows.calls(), kept.calls)
-        for _ in things(ledger, kept.compared):
+        shown = PageData.nothing(
+            accounts.read(ledger, name=root.resolve().name, root=root), ledger.report_rows.tag_names()
+        )
+        pour(ledger.report_rows.images(), shown.images)
+        pour(ledger.report_rows.jobs(), shown.jobs, shown.blocks)
+        pour(ledger.report_rows.usage(), shown.usage)
+        pour(ledger.report_rows.calls(), shown.calls)
+        for _ in things(ledger, shown.compared):
             pass
-        kept.beside = beside.read(ledger, kept.keys())
-    return kept
+        shown.beside = beside.read(ledger, shown.keys())
+    return shown
 
 
-def page(kept: Kept) -> str:
+def page(shown: PageData) -> str:
     """Render the page of what was seen."""
-    return render(kept.page(NO_THUMBS), live=True)
+    return render(shown.page(NO_THUMBS), live=True)
 
 
-def data(kept: Kept, number: Numbered) -> dict[str, Any]:
+def data(shown: PageData, number: Numbered) -> dict[str, Any]:
     """Describe the images of the page."""
-    images = kept.images.images
-    about = kept.summary.about()
-    return _described(images.rows, number, kept.blocks.of, kept.beside, total=images.total, about=about)
+    images = shown.images.images
+    about = shown.summary.about()
+    return _described(images.rows, number, shown.blocks.of, shown.beside, total=images.total, about=about)
 
 
 def described(

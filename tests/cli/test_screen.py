@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from batchgen.cli.console import Console
+from batchgen.cli.redrawn import Redrawn
 from batchgen.cli.screen import Bar, Lines, Quiet, Screen, screen
-from batchgen.cli.watching import Redrawn
 from tests.cli.examples import PROGRESS
 
 

@@ -11,7 +11,7 @@ from batchgen import catalog, reporter
 from batchgen.app.bill.explain import Books, Statement, explain, moment
 from batchgen.app.bill.fetch import VENDOR, BooksReader, books_address
 from batchgen.app.bill.match import Span, match, undated
-from batchgen.app.bill.whose import Keys, whose_keys
+from batchgen.app.bill.our_keys import Keys, our_keys
 from batchgen.app.config.environment import admin_key, check_authorities, environment, proxies_in
 from batchgen.app.output.maintain import Output, give_up_orphans, opened
 from batchgen.errors import InputError
@@ -136,7 +136,7 @@ def compare(
 ) -> tuple[Statement, Keys]:
     """Hold the closed days of the books against the calls of a ledger."""
     span = Span(closed[0].begins // HOUR, -(-closed[-1].ends // HOUR)) if closed else Span(0, 0)
-    keys = whose_keys(calls, usage, span, key_ids)
+    keys = our_keys(calls, usage, span, key_ids)
     mine = [row for row in usage if keys.ours is None or row.key_id in keys.ours]
     placed = match(calls, mine, span, settles=keys.sure)
     if not any(item.key_id for day in closed for item in day.items):

@@ -11,7 +11,7 @@ from batchgen.app.control.progress import AT_PROVIDER, DRAWING
 from batchgen.app.control.watchdog import Watchdog, stacks
 from batchgen.app.output.recovery import clear_spool
 from batchgen.app.preview.precheck import Precheck
-from batchgen.app.run.obedience import Obedience
+from batchgen.app.run.order_handler import OrderHandler
 from batchgen.app.run.redraws import Redraws
 from batchgen.app.run.run import Run
 from batchgen.app.run.run_context import run_context
@@ -258,7 +258,7 @@ class RunLoop:
             run.watch,
             run.stops,
             permits=lambda: sum(lane.limiter.in_flight - lane.limiter.waiting for lane in context.lanes),
-            obey=Obedience(run, context, worker, self._redraws(context, worker), on_disk).look,
+            obey=OrderHandler(run, context, worker, self._redraws(context, worker), on_disk).look,
             write=write,
             stuck=stuck,
             deadline=settings.retry.deadline_seconds,

@@ -23,7 +23,7 @@ from batchgen.model import FileImage
 from batchgen.money import MicroUSD, from_usd
 from batchgen.reporter import beside, live, thumbs
 from batchgen.reporter.gallery import PAINTED
-from batchgen.reporter.kept import Kept
+from batchgen.reporter.page_data import PageData
 from batchgen.storage import ImageStore, Workspace
 from batchgen.viewer import Found, News, NoSuchThing
 from batchgen.viewer.page_source import Known
@@ -91,7 +91,7 @@ class _Seen:
     """What a look at the whole output found; it may be shown until a moment, though the ledger changes."""
 
     mark: Mark
-    kept: Kept
+    kept: PageData
     as_of: str
     until: float
 

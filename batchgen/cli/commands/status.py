@@ -43,7 +43,7 @@ def command(context: Context, output: Path | None, *, watch: bool, as_json: bool
 def _follow(context: Context, folder: Path) -> None:
     """Show the run as it goes on; a person who has seen enough ends that, and no run."""
     from batchgen.app.output.maintain import follow_status
-    from batchgen.cli.watching import LOOK_EVERY, Redrawn
+    from batchgen.cli.redrawn import LOOK_EVERY, Redrawn
 
     shown = Redrawn(context.console)
     try:

@@ -18,7 +18,7 @@ from batchgen.text import counted, duration, safe
 
 
 @dataclass(frozen=True)
-class Obedience:
+class OrderHandler:
     """Takes the orders of one run while it draws: each is done, or refused, written into the log and answered."""
 
     run: Run

@@ -26,7 +26,7 @@ class Keys:
     sure: bool
 
 
-def whose_keys(calls: Sequence[BookedCall], usage: Sequence[Usage], span: Span, named: Sequence[str]) -> Keys:
+def our_keys(calls: Sequence[BookedCall], usage: Sequence[Usage], span: Span, named: Sequence[str]) -> Keys:
     """Find our keys: those that somebody named, or else the fewest on whose books all our calls stand.
 
     Books on which no charged call of ours stands may be another organisation's: they settle nothing.

@@ -24,7 +24,7 @@ class Taker(Protocol):
 
 
 @dataclass(slots=True)
-class Kept:
+class PageData:
     """The page's share of each table. It must see all of them, the images before what is compared."""
 
     summary: Summary
@@ -37,7 +37,7 @@ class Kept:
     beside: Beside = NOTHING
 
     @classmethod
-    def nothing(cls, summary: Summary, tags: Sequence[str]) -> "Kept":
+    def nothing(cls, summary: Summary, tags: Sequence[str]) -> "PageData":
         """Begin with nothing; `tags` are the names of all tags."""
         return cls(
             summary,
