@@ -19,9 +19,8 @@ Numbered = Callable[[ImageRow | EarlierRow | FileImage], int]
 def look(ledger: Ledger, root: Path) -> PageData:
     """Go through the tables of an output folder and keep what its page shows."""
     with ledger.snapshot():
-        shown = PageData.nothing(
-            accounts.read(ledger, name=root.resolve().name, root=root), ledger.report_rows.tag_names()
-        )
+        summary = accounts.read(ledger, name=root.resolve().name, root=root)
+        shown = PageData.nothing(summary, ledger.report_rows.tag_names())
         pour(ledger.report_rows.images(), shown.images)
         pour(ledger.report_rows.jobs(), shown.jobs, shown.blocks)
         pour(ledger.report_rows.usage(), shown.usage)

@@ -78,9 +78,9 @@ def pour(rows: Iterable[Row], *takers: Taker) -> None:
             taker.add(batch)
 
 
-def things(ledger: Ledger, kept: comparison.Comparison) -> Iterator[Sequence[Any]]:
+def things(ledger: Ledger, compared: comparison.Comparison) -> Iterator[Sequence[Any]]:
     """Go through what was drawn in several ways, a batch of images at a time; the page keeps its share."""
-    kept.judged = {row.way: row for row in ledger.report_rows.ways()}
+    compared.judged = {row.way: row for row in ledger.report_rows.ways()}
     for batch in batches(comparison.compared(ledger.report_rows.variants())):
-        kept.add(batch)
+        compared.add(batch)
         yield batch

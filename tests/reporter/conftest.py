@@ -125,6 +125,9 @@ class Rows:
             sum(j.retried for j in self.jobs),
         )
 
+    def of_run(self, run_id: str) -> tuple[Totals, Totals]:
+        return self.totals(run_id), self.totals(run_id, alone=True)
+
 
 class ReportRows:
     """The rows that stand in a report."""
