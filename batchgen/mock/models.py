@@ -104,7 +104,6 @@ MODELS: dict[str, MockModel] = {
         _first("gpt-image-1", fidelity=("low", "high"), shutdown="2026-10-23", retired=True),
     )
 }
-DRAWERS = MODELS  # the name under which tests of the catalogue still ask for it
 # Routes that only gateways sell.
 RESOLD: dict[str, MockModel] = {
     model.name: model

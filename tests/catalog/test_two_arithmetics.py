@@ -23,10 +23,10 @@ def test_reference_images_count_the_same(width: int, height: int) -> None:
     assert pricing.input_tokens(later, width, height) == mock.patches(width, height)
 
 
-@given(st.sampled_from(sorted(mock.DRAWERS)), st.integers(30, 240), st.integers(30, 240), st.data())
+@given(st.sampled_from(sorted(mock.MODELS)), st.integers(30, 240), st.integers(30, 240), st.data())
 def test_drawn_images_count_the_same(name: str, columns: int, rows: int, data: st.DataObject) -> None:
     """Every model at every quality, at any size it draws."""
-    drawer, model = mock.DRAWERS[name], catalog.find_model(name)
+    drawer, model = mock.MODELS[name], catalog.find_model(name)
     assert model is not None
     quality = data.draw(st.sampled_from(drawer.qualities))
     width, height = columns * 16, rows * 16
@@ -45,6 +45,6 @@ def test_words_count_the_same(prompt: str) -> None:
 
 def test_what_is_left_to_the_model_is_expected_as_the_mock_draws_it() -> None:
     """A square, of medium quality but for the one model that is seen to draw high, in both houses."""
-    for name, drawer in mock.DRAWERS.items():
+    for name, drawer in mock.MODELS.items():
         quote = quoted(ask(name), provider="openai")
         assert quote.output_tokens == drawer.output_tokens(drawer.auto_quality, 1024, 1024)
