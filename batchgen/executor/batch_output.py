@@ -12,6 +12,7 @@ from batchgen.executor.response_handler import MOST_PER_IMAGE, ResponseHandler
 from batchgen.model import Attempt, Charge, Phase, Receipt, Remedy, Verdict
 from batchgen.providers.decode import BodyKind, DecodeError, Document
 from batchgen.providers.dialects import dialect
+from batchgen.providers.json_text import mapping
 from batchgen.providers.reading import Reader
 from batchgen.redact import without
 from batchgen.runtime.clock import Clock, Offload
@@ -39,7 +40,7 @@ class OutputLine:
     @property
     def succeeded(self) -> bool:
         """Whether it says that its request was performed."""
-        value = self._document.value if isinstance(self._document.value, Mapping) else {}
+        value = mapping(self._document.value)
         answered = value.get("response")
         status = answered.get("status_code") if isinstance(answered, Mapping) else None
         return isinstance(status, int) and 200 <= status < 300
@@ -156,7 +157,7 @@ class _Line:
         """Say what came."""
         document = self._reader.close()
         self._intake.close()
-        value = document.value if isinstance(document.value, Mapping) else {}
+        value = mapping(document.value)
         broken = self._overgrown or not document.whole or not isinstance(document.value, Mapping)
         name = value.get("custom_id")
         return OutputLine(name if isinstance(name, str) else "", end, broken, document, self._intake, self._files)

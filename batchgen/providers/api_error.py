@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from batchgen.providers.json_text import mapping
 from batchgen.providers.retry_after import wait_in
 
 _VIOLATIONS = re.compile(r"safety_violations=\[([^\]]{0,200})\]")
@@ -68,7 +69,7 @@ def _read(found: Any) -> ApiError:
         return _read(inner)
     message = _text(found.get("message") or found.get("msg") or found.get("detail") or inner)
     details = found.get("moderation_details")
-    details = details if isinstance(details, Mapping) else {}
+    details = mapping(details)
     return ApiError(
         code=_text(found.get("code")),
         type=_text(found.get("type")),

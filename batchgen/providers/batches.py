@@ -7,6 +7,7 @@ from typing import Any
 
 from batchgen.catalog.answers import wording
 from batchgen.model import ImageRequest, Operation
+from batchgen.providers.json_text import mapping
 from batchgen.text import safe
 
 OURS = "batchgen"
@@ -69,13 +70,13 @@ def batch_from(value: Any) -> ProviderBatch | None:
         or not isinstance(value.get("status"), str)
     ):
         return None
-    word, counts = value["status"], _mapping(value.get("request_counts"))
+    word, counts = value["status"], mapping(value.get("request_counts"))
     known = frozenset(BatchStatus) - {BatchStatus.UNDER_WAY}
     return ProviderBatch(
         value["id"],
         BatchStatus(word) if word in known else BatchStatus.UNDER_WAY,
         safe(word, 40),
-        str(_mapping(value.get("metadata")).get(OURS, "")),
+        str(mapping(value.get("metadata")).get(OURS, "")),
         _text(value.get("output_file_id")),
         _text(value.get("error_file_id")),
         _count(counts.get("completed")),
@@ -116,7 +117,7 @@ def no_line(request: ImageRequest, speaks: str) -> str:
 
 
 def _errors(value: Any) -> tuple[BatchError, ...]:
-    entries = _mapping(value).get("data")
+    entries = mapping(value).get("data")
     found = (entry for entry in entries if isinstance(entry, Mapping)) if isinstance(entries, list) else ()
     return tuple(
         BatchError(
@@ -124,10 +125,6 @@ def _errors(value: Any) -> tuple[BatchError, ...]:
         )
         for one in found
     )[:_MOST_ERRORS]
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _text(value: Any) -> str | None:

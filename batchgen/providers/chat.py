@@ -10,6 +10,7 @@ from batchgen.providers.answer import Answer, Item, echo_of, from_address, from_
 from batchgen.providers.decode import Document
 from batchgen.providers.dialect import Dialect, Inputs
 from batchgen.providers.images import FIELDS, PROBE, address_of
+from batchgen.providers.json_text import mapping
 from batchgen.providers.shapes import said_in
 from batchgen.providers.uploads import Uploads
 from batchgen.providers.wire import JSON_HEADERS, WireRequest, fields_of, put
@@ -67,9 +68,9 @@ def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str],
 
 def read(document: Document, _: Attempt) -> Answer:
     """Return the images in the message: its own list first, then what its words link to, each once."""
-    answer = document.value if isinstance(document.value, Mapping) else {}
+    answer = mapping(document.value)
     choices = answer.get("choices")
-    messages = [_mapping(_mapping(choice).get("message")) for choice in choices] if isinstance(choices, list) else []
+    messages = [mapping(mapping(choice).get("message")) for choice in choices] if isinstance(choices, list) else []
     items = [item for message in messages for item in _items(document, message)]
     items += leftovers(document, items, _OWN)
     known = any(item.usable for item in items)
@@ -83,7 +84,7 @@ def _items(document: Document, message: Mapping[str, Any]) -> list[Item]:
         return [_listed(document, entry) for entry in listed]
     content = message.get("content")
     if isinstance(content, list):
-        return [_listed(document, entry) for entry in content if "image_url" in _mapping(entry)]
+        return [_listed(document, entry) for entry in content if "image_url" in mapping(entry)]
     return [from_address(address) for address in addresses(content)] if isinstance(content, str) else []
 
 
@@ -94,8 +95,8 @@ def addresses(words: str) -> tuple[str, ...]:
 
 
 def _listed(document: Document, entry: Any) -> Item:
-    value = _mapping(entry).get("image_url", _mapping(entry).get("url"))
-    value = _mapping(value).get("url", value) if isinstance(value, Mapping) else value
+    value = mapping(entry).get("image_url", mapping(entry).get("url"))
+    value = mapping(value).get("url", value)
     if isinstance(value, str):
         return from_address(value)
     run = run_at(document, value)
@@ -103,14 +104,10 @@ def _listed(document: Document, entry: Any) -> Item:
 
 
 def _usage(answer: Mapping[str, Any]) -> Usage | None:
-    usage = _mapping(answer.get("usage"))
+    usage = mapping(answer.get("usage"))
     counts = {name: usage.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
     text_in, text_out, total = (v if type(v) is int and 0 <= v < 10**15 else None for v in counts.values())
     return Usage(text_in, None, None, text_out, total, json.dumps(counts)[:500]) if usage else None
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _wrong_value(_: str, value: str, model: str, provider: Provider) -> str:

@@ -14,6 +14,7 @@ from batchgen.providers.answer import Answer, Item, from_run, leftovers, run_at
 from batchgen.providers.api_error import ApiError, complaint
 from batchgen.providers.decode import Document, ImageFields, SpanState
 from batchgen.providers.dialect import Delivery, Dialect, Inputs, Probe
+from batchgen.providers.json_text import mapping
 from batchgen.providers.uploads import Upload, Uploads
 from batchgen.providers.wire import JSON_HEADERS, Params, WireRequest, fields_of, put
 
@@ -52,9 +53,9 @@ def _inline(upload: Upload) -> dict[str, Any]:
 
 def read(document: Document, _: Attempt) -> Answer:
     """Return the images of an answer; a drawing of its thoughts is none."""
-    answer = _mapping(document.value)
-    candidates = [_mapping(one) for one in _list(answer.get("candidates"))]
-    parts = [_mapping(part) for one in candidates for part in _list(_mapping(one.get("content")).get("parts"))]
+    answer = mapping(document.value)
+    candidates = [mapping(one) for one in _list(answer.get("candidates"))]
+    parts = [mapping(part) for one in candidates for part in _list(mapping(one.get("content")).get("parts"))]
     previews = [run for part in parts if part.get("thought") is True and (run := _run(document, part))]
     items = [_item(run) for part in parts if part.get("thought") is not True and (run := _run(document, part))]
     rest = leftovers(document, [*items, *map(from_run, previews)], {_DATA})
@@ -81,7 +82,7 @@ def _item(run: Any) -> Item:
 
 def _withheld(answer: Mapping[str, Any], candidates: list[Mapping[str, Any]]) -> ApiError | None:
     """Say why nothing was drawn of a prompt, or why what was drawn is withheld."""
-    feedback = _mapping(answer.get("promptFeedback"))
+    feedback = mapping(answer.get("promptFeedback"))
     if reason := _word(feedback.get("blockReason")):
         said = _word(feedback.get("blockReasonMessage"))
         return ApiError(f"{BLOCKED}_{reason}", message=said or f"the prompt was blocked: {reason}", stage="input")
@@ -95,7 +96,7 @@ def _withheld(answer: Mapping[str, Any], candidates: list[Mapping[str, Any]]) ->
 
 def _usage(answer: Mapping[str, Any]) -> Usage | None:
     """Tokens as they are counted: of what came out, images by themselves, words and thoughts together."""
-    usage = _mapping(answer.get("usageMetadata"))
+    usage = mapping(answer.get("usageMetadata"))
     if not usage:
         return None
     given, drawn = (_by_kind(usage, f"{name}TokensDetails") for name in ("prompt", "candidates"))
@@ -114,7 +115,7 @@ def _usage(answer: Mapping[str, Any]) -> Usage | None:
 def _by_kind(usage: Mapping[str, Any], name: str) -> dict[str, int]:
     """Tokens by modality; empty where they are not split."""
     counts: dict[str, int] = {}
-    for entry in map(_mapping, _list(usage.get(name))):
+    for entry in map(mapping, _list(usage.get(name))):
         count, kind = _count(entry.get("tokenCount")), _word(entry.get("modality"))
         if count is not None and kind:
             counts[kind] = counts.get(kind, 0) + count
@@ -134,22 +135,18 @@ def _word(value: object) -> str | None:
     return value[:300] if isinstance(value, str) and value else None
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
 def _names(body: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for entry in map(_mapping, _list(_mapping(body).get("models"))):
+    for entry in map(mapping, _list(mapping(body).get("models"))):
         yield str(entry.get("name")).removeprefix("models/"), entry
 
 
 def _refuses(body: Any) -> bool:
     """Whether a body is an error as Google words it: with a status beside its message."""
-    error = _mapping(_mapping(body).get("error"))
+    error = mapping(mapping(body).get("error"))
     return isinstance(error.get("status"), str) and isinstance(error.get("message"), str)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from batchgen.providers.base64_span import DecodeError
@@ -22,6 +23,11 @@ def parse_beginning(text: str) -> tuple[Any, int]:
         return decoder.raw_decode(text)
     except (ValueError, RecursionError) as error:
         raise DecodeError("answer_undecodable", "the answer is no JSON") from error
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """Take anything but an object for an empty one."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _whole_number(digits: str) -> int | None:
