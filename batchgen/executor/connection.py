@@ -69,7 +69,7 @@ class Connections:
                 if proxy:
                     line = await self._secured(line, proxy)
                     await _tunnel(line, target)
-                return await self._secured(line, target.url)
+                return line if target.url.scheme == "http" else await self._secured(line, target.url)
             except BaseException:
                 line.transport.abort()
                 raise
@@ -85,6 +85,8 @@ class Connections:
         except OSError as error:
             raise NotConnectedError(f"{host} has no address: {error.strerror}", error) from error
         try:
+            if len(addresses) == 1:
+                return await self._line(addresses[0])
             return await first_open([partial(self._line, address) for address in addresses])
         except OSError as error:
             words = f"no connection to {host}:{port}: {error.strerror or error}"
@@ -164,8 +166,6 @@ def _look_up(host: str, port: int) -> list[Address]:
 
 async def first_open(ways: Sequence[Callable[[], Awaitable[ResponseProtocol]]]) -> ResponseProtocol:
     """Take the first connection that comes to be; each way has a head start before the next one."""
-    if len(ways) == 1:
-        return await ways[0]()
     tried, failed = set[asyncio.Future[ResponseProtocol]](), list[BaseException]()
     waiting = list(ways)
     try:

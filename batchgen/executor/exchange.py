@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -76,7 +77,7 @@ async def post(
 ) -> None:
     """Make the request once and take the answer; trouble goes into the call. Only sinks' errors are raised."""
     try:
-        data, sizes = await _payload(wire, offload)
+        data, sizes = (wire.body, {}) if isinstance(wire.body, bytes) else await _form(wire.body, offload)
         head = connections.head(wire.method, wire.url, sound({**dict(wire.headers), **headers, **sizes}), data)
         with await connections.open(wire.url) as connection:
             connection.send(head, data, call.handed_over)
@@ -128,18 +129,22 @@ class Deadline:
 def sound(headers: dict[str, str]) -> dict[str, str]:
     """Headers that can be sent; ValueError for one that cannot, while it is still certain that nothing left."""
     for name, value in headers.items():
-        if not _HEADER.fullmatch(name) or _BREAK.search(value):
-            raise ValueError(f"the header {safe(name, 60)!r} cannot be sent: look at the provider file")
+        _check(name, value)
     return headers
 
 
-async def _payload(wire: WireRequest, offload: Offload) -> tuple[Payload, dict[str, str]]:
-    if isinstance(wire.body, bytes):
-        return wire.body, {}
+@lru_cache(maxsize=256)
+def _check(name: str, value: str) -> None:
+    """Look at a header; most are the same in every request."""
+    if not _HEADER.fullmatch(name) or _BREAK.search(value):
+        raise ValueError(f"the header {safe(name, 60)!r} cannot be sent: look at the provider file")
+
+
+async def _form(parts: tuple[FormPart, ...], offload: Offload) -> tuple[Payload, dict[str, str]]:
     boundary = uuid4().hex
-    length = await offload(form_length, wire.body, boundary)
+    length = await offload(form_length, parts, boundary)
     sizes = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Content-Length": str(length)}
-    pieces = _pieces(wire.body, boundary, offload)
+    pieces = _pieces(parts, boundary, offload)
     return (b"".join([piece async for piece in pieces]) if length <= IN_ONE_PIECE else pieces), sizes
 
 

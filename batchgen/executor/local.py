@@ -21,7 +21,7 @@ from batchgen.executor.protocol import Came
 from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.executor.response_handler import ResponseHandler, cap_of
 from batchgen.executor.tasks import Tasks
-from batchgen.model import AT_STORE, MARKUP, Attempt, Lost, Pending, Prepare, Provider, Receipt, UrlImage
+from batchgen.model import AT_STORE, MARKUP, Attempt, FileImage, Lost, Pending, Prepare, Provider, Receipt, UrlImage
 from batchgen.providers.dialect import Dialect, Inputs
 from batchgen.providers.dialects import dialect
 from batchgen.providers.rules import to_send
@@ -33,6 +33,7 @@ from batchgen.storage import ImageStore, Spool, Workspace
 from batchgen.version import VERSION
 
 INPUT = "-input"
+NO_UPLOADS = Uploads()
 ASK_SECONDS = 300.0
 """How long the answer about a task may take, images and all."""
 GONE = "the run ended before the answer was whole"
@@ -100,7 +101,7 @@ class LocalExecutor:
         self._proxies = proxies
         self._connections: Connections | None = None
         self._own_headers = dict(own_headers or {})
-        self._params: dict[object, Params] = {}
+        self._forms: dict[object, _Form] = {}
         self._landed: dict[str, Spool] = {}  # what is about to be forgotten
         secrets = tuple(value for value in (self._key, *self._own_headers.values()) if value)
         self._arrival = ResponseHandler(provider, workspace, store, clock, offload, secrets)
@@ -193,24 +194,24 @@ class LocalExecutor:
     async def _execute(self, attempt: Attempt) -> Receipt | Pending:
         if self._connections is None:
             raise RuntimeError("the executor has no session")
-        speech = dialect(self.provider, attempt.model)
-        call_of = self._call(attempt, speech)
+        form = self._form(attempt)
+        call, intake = self._call(attempt, form.speech)
         try:
-            wire = await self._request(attempt, speech)
+            wire = await self._request(attempt, form)
         except (UploadError, OSError, InputFetchError) as error:
             await self._forget_inputs(attempt)
             again = isinstance(error, InputFetchError) and not error.final
-            return self._arrival.unsent(attempt, call_of.call, str(error), again=again)
+            return self._arrival.unsent(attempt, call, str(error), again=again)
         try:
-            with Deadline(call_of.call, attempt.deadline):
-                headers = self._headers(attempt, speech)
-                await post(self._connections, wire, headers, call_of.call, self.offload)
+            with Deadline(call, attempt.deadline):
+                await post(self._connections, wire, self._headers(attempt, form.speech), call, self.offload)
         finally:
-            call_of.intake.close()
-            await self._forget_inputs(attempt)
-        came = await self._arrival.land(attempt, speech, call_of.call, call_of.intake, self._tasks.accepted)
+            intake.close()
+            if attempt.request.images or attempt.request.mask:
+                await self._forget_inputs(attempt)
+        came = await self._arrival.land(attempt, form.speech, call, intake, self._tasks.accepted)
         if isinstance(came, Receipt):
-            self._landed[attempt.id] = call_of.intake.spool
+            self._landed[attempt.id] = intake.spool
         return came
 
     async def _ask(self, question: WireRequest, attempt: Attempt) -> tuple[Exchange, PartWriter]:
@@ -218,49 +219,50 @@ class LocalExecutor:
         if self._connections is None:
             raise RuntimeError("the executor has no session")
         speech = dialect(self.provider, attempt.model)
-        call_of = self._call(attempt, speech)
+        call, intake = self._call(attempt, speech)
         try:
-            with Deadline(call_of.call, ASK_SECONDS):
-                headers = self._headers(attempt, speech)
-                await post(self._connections, question, headers, call_of.call, self.offload)
+            with Deadline(call, ASK_SECONDS):
+                await post(self._connections, question, self._headers(attempt, speech), call, self.offload)
         finally:
-            call_of.intake.close()
-        return call_of.call, call_of.intake
+            intake.close()
+        return call, intake
 
-    def _call(self, attempt: Attempt, speech: Dialect) -> "_Open":
+    def _call(self, attempt: Attempt, speech: Dialect) -> tuple[Exchange, PartWriter]:
         intake = PartWriter(self.workspace.spool(attempt.id), self._spare.spool(attempt.id) if self._spare else None)
 
         def body_of(status: int, encoding: str) -> Body:
             return Body(status, encoding, lambda: speech.reader(intake.open, cap_of(attempt), attempt.n))
 
-        return _Open(Exchange(self.clock, body_of), intake)
+        return Exchange(self.clock, body_of), intake
 
-    async def _request(self, attempt: Attempt, speech: Dialect) -> WireRequest:
+    async def _request(self, attempt: Attempt, form: "_Form") -> WireRequest:
         request = attempt.request
-        provider = self.provider.at(attempt.model)
-        params = self._sent(attempt, provider)
-        behind = dict(request.files)
-        texts = tuple((name, value) for name, value in params if name not in behind)
-        files = tuple((name, behind[name]) for name, _ in params if name in behind)
-        if not (request.images or request.mask or files):
-            return speech.request(attempt, provider, texts, Uploads())
+        if not (request.images or request.mask or form.files):
+            return form.speech.request(attempt, form.provider, form.texts, NO_UPLOADS)
 
-        by_bytes = speech.inputs(provider) is Inputs.BYTES
+        by_bytes = form.speech.inputs(form.provider) is Inputs.BYTES
         fetched = await self._inputs(attempt) if by_bytes else None
 
         def make() -> WireRequest:
-            sent = dict(files)
+            sent = dict(form.files)
             uploads = gather(request.images, request.mask, self._prepare, fetched, markup=sent.pop(MARKUP, None))
             extra = tuple((name, shrunk(Path(file.path), self._prepare)) for name, file in sent.items())
-            return speech.request(attempt, provider, texts, replace(uploads, params=extra))
+            return form.speech.request(attempt, form.provider, form.texts, replace(uploads, params=extra))
 
         return await self.offload(make)
 
-    def _sent(self, attempt: Attempt, provider: Provider) -> Params:
-        """Return the parameters that go into the request: the same for all jobs that differ in their words only."""
+    def _form(self, attempt: Attempt) -> "_Form":
+        """Return what goes into the request, but for the prompt."""
         request, model, inherited = attempt.request, attempt.model, attempt.inherited
-        alike = (request.form, model, inherited)
-        return kept(self._params, alike, lambda: to_send(request, provider, find_model(model), inherited))
+
+        def made() -> _Form:
+            provider, behind = self.provider.at(model), dict(request.files)
+            params = to_send(request, provider, find_model(model), inherited)
+            texts = tuple((name, value) for name, value in params if name not in behind)
+            files = tuple((name, behind[name]) for name, _ in params if name in behind)
+            return _Form(dialect(self.provider, model), provider, texts, files)
+
+        return kept(self._forms, (request.form, model, inherited), made)
 
     async def _forget_inputs(self, attempt: Attempt) -> None:
         inputs = (*attempt.request.images, attempt.request.mask)
@@ -321,8 +323,10 @@ def _as_left(one: Pending | Attempt, left: Receipt | str | Occupied | None) -> C
 
 
 @dataclass(frozen=True, slots=True)
-class _Open:
-    """One attempt under way."""
+class _Form:
+    """What attempts have in common that differ in their prompts only: the parameters to send, as texts and as files."""
 
-    call: Exchange
-    intake: PartWriter
+    speech: Dialect
+    provider: Provider
+    texts: Params
+    files: tuple[tuple[str, FileImage], ...]

@@ -25,6 +25,7 @@ from batchgen.model import (
     Usage,
     Verdict,
 )
+from batchgen.numerous import numerous
 from batchgen.providers.answer import Item
 from batchgen.redact import traces
 from batchgen.storage import ImageFacts, ImageStore, NewImage, PartFacts, Spool, Workspace, sniff
@@ -37,6 +38,7 @@ EXTRA = ".extra"
 _PIECE = 1024 * 1024
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Placement:
     """An image in a part and the place that it goes to."""
@@ -45,6 +47,7 @@ class Placement:
     image: StoredImage
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What becomes of an answer: images to publish, addresses, what is missing, and bytes without a use.

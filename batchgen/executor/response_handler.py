@@ -108,7 +108,7 @@ class ResponseHandler:
         self, attempt: Attempt, call: Exchange, intake: PartWriter, document: Document, answer: Answer
     ) -> Receipt:
         """Store what an answer brings, which is whole or will not come again."""
-        if any(item.inline for item in answer.items):
+        if [item for item in answer.items if item.inline]:
             answer = replace(answer, items=tuple(self._local(item, intake) for item in answer.items))
         asked = (attempt, call, intake, document, answer)
         return await self.patience.insist(self._landed, *asked, again=lambda: self._land_again(attempt.id))

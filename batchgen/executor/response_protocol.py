@@ -30,6 +30,7 @@ Payload = bytes | AsyncIterator[bytes]
 Answered = Callable[[int, dict[str, str]], Body | None]
 """Takes status and headers, and gives what takes the body; without one the answer ends there."""
 
+_Message = tuple[aiohttp.http.RawResponseMessage, aiohttp.StreamReader]
 _END_OF_HEAD = b"\r\n\r\n"
 _NO_BODY = frozenset({204, 304})
 """Their length is that of a body which another answer would have had (RFC 9110, 8.6)."""
@@ -185,9 +186,8 @@ class ResponseProtocol(asyncio.BufferedProtocol):
 
     def _head(self, piece: bytes) -> int:
         """Read the head of the answer, after those that only ask for patience; return how much the parser took."""
-        at = len(piece)
         try:
-            messages, _, _ = self._parser.feed_data(piece)
+            messages, at = self._parsed(piece)
         except HttpProcessingError:
             # A refusal is one although its head is wrong about what follows: by characters, say, and not by bytes.
             at = piece.find(_END_OF_HEAD) + len(_END_OF_HEAD)
@@ -200,6 +200,19 @@ class ResponseProtocol(asyncio.BufferedProtocol):
                 self._begin(message, content)
                 break
         return at
+
+    def _parsed(self, piece: bytes) -> tuple[list[_Message], int]:
+        """Parse what came, but for a body whose length is known: nothing in it is the parser's to understand."""
+        at = piece.find(_END_OF_HEAD) + len(_END_OF_HEAD)
+        if at < len(_END_OF_HEAD):
+            at = len(piece)
+        messages, _, _ = self._parser.feed_data(piece[:at])
+        if at < len(piece):
+            length = _length(*messages[-1]) if messages else None
+            if length is None or len(piece) - at > length:
+                more, _, _ = self._parser.feed_data(piece[at:])
+                messages, at = [*messages, *more], len(piece)
+        return messages, at
 
     def _begin(self, message: aiohttp.http.RawResponseMessage, content: aiohttp.StreamReader) -> None:
         assert self._answered is not None, "somebody waits for the answer"

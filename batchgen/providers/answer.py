@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from batchgen.model import Echo, Usage
+from batchgen.numerous import numerous
 from batchgen.providers.api_error import ApiError
 from batchgen.providers.decode import Base64Span, Document, SpanState
 from batchgen.text import safe
@@ -18,6 +19,7 @@ _LONGEST_URL = 16 * 1024
 _ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False)
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Item:
     """One entry of an answer: bytes in a part, an address, an image spelled as a data URL, or why there is none."""
@@ -33,6 +35,7 @@ class Item:
         return bool(self.url or self.inline or (self.run and self.run.state is SpanState.WHOLE))
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a dialect read out of a document; `known` says that it is an answer of the dialect, if perhaps an empty one.
@@ -108,7 +111,7 @@ def usage_of(answer: Mapping[str, Any], *, takes_images: bool) -> Usage | None:
 
 def echo_of(answer: Mapping[str, Any]) -> Echo:
     """Say what the answer says was really drawn."""
-    said = (answer.get(name) for name in ("model", "size", "quality", "output_format", "background"))
+    said = map(answer.get, ("model", "size", "quality", "output_format", "background"))
     # What answers of one template say alike is looked at once; the cut keeps what is remembered short.
     return Echo(*[_word(one[: _LONGEST_ECHO + 1]) if type(one) is str and one else None for one in said])
 

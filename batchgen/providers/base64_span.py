@@ -9,6 +9,8 @@ from typing import Protocol
 
 import pybase64
 
+from batchgen.numerous import numerous
+
 _WHITESPACE = b" \t\r\n"
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 """From the URL-safe alphabet of RFC 4648, section 5."""
@@ -43,6 +45,7 @@ class SpanState(StrEnum):
     TRUNCATED = "truncated"
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Base64Span:
     """One image's text as it was found: `part` numbers its bytes, `raw` the text that was no base64, if any came.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from batchgen.numerous import numerous
 from batchgen.providers.base64_span import Base64Reader, Base64Span, DecodeError, Parts, PartSink, SpanState
 from batchgen.providers.image_bytes import LEAD, begins_image_text
 from batchgen.providers.json_text import parse
@@ -74,6 +75,7 @@ class ImageFields:
     prose: frozenset[bytes] = frozenset({b"content", b"text", b"prompt", b"revised_prompt"})
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Document:
     """An answer as far as it came. `value` is its JSON, with a run's number where an image stood.

@@ -5,6 +5,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import orjson
+
 from batchgen.model import MARKUP, Attempt, Operation, Provider, Usage
 from batchgen.providers.answer import Answer, Item, echo_of, from_address, from_run, leftovers, run_at, usage_of
 from batchgen.providers.decode import Document, ImageFields, SpanState
@@ -25,7 +27,6 @@ PARTIALS = 1
 """Partial images of a streamed answer: one is enough to break the silence. They cost tokens and are never kept."""
 JSON, PLAIN = JSON_HEADERS
 STREAMED = ("Accept", "text/event-stream, application/json")
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _BASE64 = "b64_json"
 _ADDRESSES = ("url", "image_url")
 _OWN = frozenset({_BASE64, *_ADDRESSES, "revised_prompt"})
@@ -144,11 +145,9 @@ def _weight(item: Item) -> int:
 
 
 def _json(fields: Mapping[str, Any]) -> bytes:
-    # A lone surrogate has no UTF-8; as an escape it is at least legal JSON.
-    text = _ENCODER.encode(fields)
     try:
-        return text.encode()
-    except UnicodeEncodeError:
+        return orjson.dumps(fields)
+    except TypeError:  # a lone surrogate has no UTF-8, and as an escape it is at least legal JSON; or a long integer
         return json.dumps(fields, separators=(",", ":")).encode()
 
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from batchgen.catalog.answers import wording
 from batchgen.model import Cause, Charge, Phase, Remedy, Verdict
+from batchgen.numerous import numerous
 from batchgen.providers.api_error import ApiError
 from batchgen.providers.decode import BodyKind
 from batchgen.providers.retry_after import retry_after
@@ -70,6 +71,7 @@ _UNSENT = {
 """What follows from what kept a request from leaving; anything else is sent again."""
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class CallEvidence:
     """All that is known of one call when it ended.

@@ -39,7 +39,7 @@ def read_whole(
 ) -> Found | None:
     """Read an answer whose images stand under these names, and number them from `first`; None where it is odd.
 
-    Odd are also more than so many levels, and names of images longer than so many bytes.
+    Odd are also more than so many levels, and names of images that are longer than so many letters or not of ASCII.
     """
     if len(data) > MOST or data[:1] != b"{" or b"\\" in data:
         return None
@@ -97,25 +97,20 @@ class _Walk:
         for name, inner in members:
             kind = type(inner)
             if kind is dict or kind is list:
-                count += self._strings(inner, self._below(name, above), depth + 1)
+                count += self._strings(inner, (*above, name) if name else above, depth + 1)
             elif kind is str:
                 count += 1
                 if len(inner) >= len(_DATA):
                     _check_text(inner)
             elif kind is int and name in self._names:
-                self._image(inner, self._below(name, above))
+                self._image(inner, (*above, name))
         return count
 
     def _image(self, number: int, names: tuple[str, ...]) -> None:
-        if number != self._next:
+        if number != self._next or max(map(len, names)) > self._longest or not "".join(names).isascii():
             raise _OddError
         self.found.append(names)
         self._next += 1
-
-    def _below(self, name: str, above: tuple[str, ...]) -> tuple[str, ...]:
-        if len(name.encode()) > self._longest:
-            raise _OddError
-        return (*above, name) if name else above
 
 
 def _check_text(text: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from batchgen.model import OpenParam, Operation, ParamType, Provider
+from batchgen.numerous import numerous
 
 Params = tuple[tuple[str, str], ...]
 
@@ -43,6 +44,7 @@ class FormPart:
         return f"Content-Disposition: {disposition}{kind}\r\n\r\n".encode()
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class WireRequest:
     """One request: JSON bytes or the parts of a form; the executor adds the key and its own headers."""

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from batchgen.numerous import numerous
+
 MOST_SEGMENTS = 4096
 _HEIF_HEAD = 64 * 1024
 _SHORTEST_HEIF = 64
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
     """What the header claims. `alpha` is None where the bytes at hand cannot tell.

@@ -11,21 +11,22 @@ MOST_KEPT = 32
 class Folder:
     """A folder that is open as long as somebody holds it."""
 
-    __slots__ = ("_identity", "_path", "fd")
+    __slots__ = ("_found", "_path", "fd")
 
     def __init__(self, descriptor: int, path: str = "") -> None:
         """Take over a descriptor, and the path by which it was found where that will be looked at again."""
         self.fd = descriptor
         self._path = path
-        self._identity = _identity(os.fstat(descriptor)) if path else None
+        self._found = os.fstat(descriptor) if path else None
 
     def still(self) -> bool:
         """Tell whether this folder is the one with its path still."""
         try:
-            found = os.stat(self._path, follow_symlinks=False)  # noqa: PTH116 - no object for each look
+            now = os.stat(self._path, follow_symlinks=False)  # noqa: PTH116 - no object for each look
         except OSError:
             return False
-        return _identity(found) == self._identity
+        found = self._found
+        return found is not None and now.st_ino == found.st_ino and now.st_dev == found.st_dev
 
     def __del__(self) -> None:
         """Close it: nobody holds it any more."""
@@ -65,7 +66,3 @@ class Folders:
             return self.open(parts)
         above = self.open(parts[:-1])  # held until the other one is open
         return Folder(step(above.fd, parts[-1], None, durable=False))
-
-
-def _identity(found: os.stat_result) -> tuple[int, int]:
-    return found.st_dev, found.st_ino

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import orjson
+
 from batchgen.errors import StorageError
+from batchgen.numerous import numerous
 from batchgen.storage.durable import (
     PRIVATE_DIR,
     PRIVATE_FILE,
@@ -40,9 +43,8 @@ MOST_JSON = 64 * 1024 * 1024
 
 Edge = bytes
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
-
+@numerous
 @dataclass(frozen=True, slots=True)
 class PartFacts:
     """One decoded image: where its bytes wait, how many, their hash, and the first and the last of them."""
@@ -186,7 +188,7 @@ class Spool:
 
     def finish(self, answer: Mapping[str, object]) -> None:
         """Make the parts and then the answer durable; from now on this answer survives anything. Blocks."""
-        data = _ENCODER.encode(answer).encode()
+        data = orjson.dumps(answer)
         with guarded(self._name, len(data)):
             spool = self._spool()
             here = self._entered(spool).fd

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
 from batchgen.errors import InputError, StorageError
+from batchgen.numerous import numerous
 from batchgen.storage.durable import TEMPORARY, parts_of
 from batchgen.storage.folders import Folder
 
@@ -19,6 +20,7 @@ SIDECAR_BEGINS = b'{\n  "sidecar": '
 MOST_SIDECAR = 1_000_000
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class NewImage:
     """An image that waits as a file of the spool, and the path where it shall appear.
