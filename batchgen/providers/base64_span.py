@@ -15,6 +15,8 @@ _WHITESPACE = b" \t\r\n"
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 """From the URL-safe alphabet of RFC 4648, section 5."""
 _LONGEST_PREFIX = 256  # of `data:image/png;name=...;base64,`
+_ENOUGH = 8
+"""Letters that are no base64 if they begin such a prefix."""
 
 
 class DecodeError(Exception):
@@ -107,6 +109,21 @@ class Base64Reader:
         self._part: tuple[int, PartSink] | None = None
         self._raw: tuple[int, PartSink] | None = None
         self._size = 0
+
+    def feed_plain(self, data: bytes | bytearray, start: int, end: int) -> bool:
+        """Take the text in `data[start:end]` if it is base64 as it is mostly spelled; if not, take nothing: False.
+
+        The decoder refuses a backslash as it goes. Nobody has to look for one before, but in what it leaves for later.
+        """
+        undecided = self._lead is not None and (self._lead or end - start < _ENOUGH)
+        if self._raw or undecided or data.find(b"\\", max(start, end - 3), end) >= 0:
+            return False
+        try:
+            self._quanta(self._rest, memoryview(data)[start:end])
+        except binascii.Error:
+            return False
+        self._lead = None
+        return True
 
     def feed(self, data: bytes | bytearray, start: int = 0, end: int | None = None, *, escaped: bool = True) -> None:
         """Take the text in `data[start:end]`; it holds whole JSON escapes, or none when not `escaped`."""

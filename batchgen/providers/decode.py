@@ -337,19 +337,27 @@ class Decoder:
     def _image(self, data: Bytes, at: int) -> int:
         if self._run is None:  # pragma: no cover - the mode is only entered with a run
             raise DecodeError("answer_undecodable", "no image was begun")
+        quote = data.find(b'"', at, self._end)
+        end = quote if quote >= 0 else self._end
+        if not self._run.feed_plain(data, at, end):
+            end = self._feed_escaped(self._run, data, at)
+        if end == self._end or data[end] != ord('"'):
+            self._carry = data[end : self._end]
+            return self._end
+        self.text += str(len(self.runs)).encode()
+        self.runs.append(self._run.end())
+        self._run = None
+        self._last, self._mode = b'"', _Mode.STRUCTURE
+        return end + 1
+
+    def _feed_escaped(self, run: Base64Reader, data: Bytes, at: int) -> int:
+        """Feed an image with text that may hold escapes; return where its quote stands, or what is not whole yet."""
         end, escaped = _end_of_string(data, at, self._end)
-        if end < self._end and data[end] == ord('"'):
-            self._run.feed(data, at, end, escaped=escaped)
-            self.text += str(len(self.runs)).encode()
-            self.runs.append(self._run.end())
-            self._run = None
-            self._last, self._mode = b'"', _Mode.STRUCTURE
-            return end + 1
-        if escaped and (opened := _OPEN_ESCAPE.search(data, max(at, end - 6), end)):
+        is_open = end == self._end or data[end] != ord('"')
+        if escaped and is_open and (opened := _OPEN_ESCAPE.search(data, max(at, end - 6), end)):
             end = opened.start()
-        self._run.feed(data, at, end, escaped=escaped)
-        self._carry = data[end : self._end]
-        return self._end
+        run.feed(data, at, end, escaped=escaped)
+        return end
 
     def _remember(self, text: Bytes) -> None:
         if len(self.text) + len(text) > self.text_cap:
