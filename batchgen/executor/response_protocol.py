@@ -20,8 +20,8 @@ from batchgen.providers.wire import header_view
 
 PIECE = 1024 * 1024
 """The most bytes that are received, or sent, at once."""
-ROOM = 4 * PIECE
-"""What the kernel may take of a large answer while others are worked off."""
+ROOM = 8 * PIECE
+"""What the kernel may take of an answer while others are worked off."""
 MOST_HEADER = 32 * 1024
 LINGER = 0.1
 ERROR_BODY_SECONDS = 20.0
@@ -134,8 +134,9 @@ class ResponseProtocol(asyncio.BufferedProtocol):
         await self._ended
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
+        """Keep the transport, and make room for the answer before it can begin to come."""
         self.transport = cast("asyncio.Transport", transport)  # what encrypts is none by its class
+        self._widen()
 
     def get_buffer(self, _sizehint: int) -> memoryview:
         """Lend the buffer: what is received is worked off before any other connection receives."""
@@ -147,6 +148,21 @@ class ResponseProtocol(asyncio.BufferedProtocol):
             self._early += self._view[:nbytes]
         else:
             self._receive(self._buffer, nbytes)
+            if nbytes == PIECE:
+                self._give_way()
+
+    def _give_way(self) -> None:
+        """Let others have their turn: after a full buffer the loop reads on, and a fast server has always more.
+
+        It is cheaper, too: the server fills what was emptied meanwhile, not piecemeal as each of our reads lets it.
+        """
+        if not self.transport.is_closing():
+            self.transport.pause_reading()
+            self._loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell who waits that the rest will not come; an answer without a length ends there."""
@@ -226,8 +242,6 @@ class ResponseProtocol(asyncio.BufferedProtocol):
         if (length := _length(message, content)) is not None:
             self._left = length - content.total_bytes
         self._drain(body)
-        if self._left is not None and self._left > PIECE:
-            self._widen()
 
     def _take(self, body: Body, data: bytes | bytearray, size: int) -> None:
         """Feed the body with what came: past the parser, where the length is known."""
@@ -279,7 +293,7 @@ class ResponseProtocol(asyncio.BufferedProtocol):
         self._ended.set_exception(error)
 
     def _widen(self) -> None:
-        """Make room in the kernel: on a new connection its own tuning starts small, and pieces are small then.
+        """Make room in the kernel, whose own tuning starts small: a server that must wait for us is served piecemeal.
 
         A low-water mark widens the buffer and, unlike SO_RCVBUF, leaves the tuning on (Linux, tcp_set_rcvlowat).
         """

@@ -1,14 +1,21 @@
 """How a server with several addresses is reached, and what may stand around an answer on its line."""
 
 import asyncio
+import socket
+import threading
+import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from batchgen.executor.body import Body
 from batchgen.executor.connection import HEAD_START, address, first_open
+from batchgen.executor.response_protocol import PIECE, Idle, ResponseProtocol, request_head
 from batchgen.model import Charge
+from batchgen.runtime import event_loop
 from tests import virtual_time
 
 
@@ -125,3 +132,45 @@ def test_a_name_in_letters_of_the_world_is_spelled_as_it_resolves() -> None:
     """The path stays as it was written."""
     url = address("https://b\u00fccher.example:8443/v1/%2Fx")
     assert str(url) == "https://xn--bcher-kva.example:8443/v1/%2Fx"
+
+
+def test_a_server_that_floods_leaves_others_their_turn() -> None:
+    """Of one connection, a turn of the loop works off one piece at most, whatever waits behind it."""
+    size, turns, taken = 4 * PIECE, 0, list[tuple[int, int]]()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with listener, listener.accept()[0] as line:
+            line.recv(PIECE)
+            line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+
+    class Taker:
+        done = False
+
+        def take(self, data: bytes, size: int | None = None) -> None:
+            time.sleep(0.02)  # a slow loop: the server is always ahead
+            taken.append((turns, len(data) if size is None else size))
+
+    async def ask() -> None:
+        def turn() -> None:
+            nonlocal turns
+            turns += 1
+            if sum(size for _, size in taken) < size:
+                loop.call_soon(turn)
+
+        loop = asyncio.get_running_loop()
+        make = partial(ResponseProtocol, bytearray(PIECE), Idle(loop))
+        _, line = await loop.create_connection(make, *listener.getsockname())
+        with line:
+            line.send(request_head("GET", "/", {}, b""), b"", lambda: None)
+            loop.call_soon(turn)
+            await line.answer(lambda _status, _headers: cast("Body", Taker()))
+        await asyncio.sleep(0)
+
+    server = threading.Thread(target=serve)
+    server.start()
+    with asyncio.Runner(loop_factory=event_loop.loop) as runner:
+        runner.run(ask())
+    server.join(10)
+    assert sum(size for _, size in taken) == size
+    assert all(sum(size for at, size in taken if at == one) <= PIECE for one, _ in taken)
