@@ -127,8 +127,9 @@ class BudgetHint:
             never = ask if never is None else min(ask, never)
         self._limits[scope] = Limit(refused, refused.headroom + claimed.of(refused.kind), never)
 
-    def move(self, given_back: Amount, provider: str) -> None:
+    def move(self, money: int, images: int, provider: str) -> None:
         """Follow what a call to a provider gave back, or took: that is less than nothing."""
+        given_back = Amount(money, images) if self._limits else NOTHING
         for (kind, whose), limit in self._limits.items():
             if whose in {"", provider}:
                 limit.free += given_back.of(kind)
@@ -215,7 +216,7 @@ class Ask:
         self._move(self.amount.money - used.money, self.amount.images - used.images)
 
     def _move(self, money: int, images: int) -> None:
-        self._hint.move(Amount(money, images), self._provider)
+        self._hint.move(money, images, self._provider)
         if self._claim is not None:
             self._claim.move(money, images)
 

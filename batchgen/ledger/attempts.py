@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.image_writer import ImageWriter, Marks, share_anew, slots_of
-from batchgen.ledger.text import count, dump, moment, pairs, plain, request_from, stamp, words
+from batchgen.ledger.text import counts, dump, moment, pairs, plain, request_from, stamp, words
 from batchgen.model import (
     AttemptState,
     Echo,
@@ -301,11 +301,7 @@ def _close(writer: ImageWriter, receipt: Receipt, state: AttemptState, settlemen
             receipt.quarantine,
             receipt.seconds,
             len(receipt.images) + len(receipt.remote),
-            count(usage.text_in),
-            count(usage.image_in),
-            count(usage.output),
-            count(usage.text_out),
-            count(usage.total),
+            *counts((usage.text_in, usage.image_in, usage.output, usage.text_out, usage.total)),
             plain(usage.raw),
             _echo_text(receipt.echo),
             state in FREE,

@@ -64,7 +64,8 @@ class Database:
         self.path = path
         self.catalogue = catalogue
         self.clock = clock
-        self._at = at
+        self.at = at
+        """Is told of each durable step; a test may let one fail there."""
         self._group: _Group | None = None
 
     def now(self) -> datetime:
@@ -134,11 +135,7 @@ class Database:
             self.roll_back()
         with self.translating():
             for name in group.names:
-                self.pass_by(name, "after_commit")
-
-    def pass_by(self, name: str, step: str) -> None:
-        """Pass a durable step; whoever tests it may let it fail."""
-        self._at(f"ledger.{name}.{step}")
+                self.at(f"ledger.{name}.after_commit")
 
     def roll_back(self) -> None:
         """Leave a transaction that did not come to its end; SQLite has left it by itself after some errors."""
@@ -164,7 +161,7 @@ class _Alone:
     def __enter__(self) -> sqlite3.Connection:
         database = self._database
         try:
-            database.pass_by(self._name, "before_begin")
+            database.at(f"ledger.{self._name}.before_begin")
             database.db.execute("BEGIN IMMEDIATE")
         except COMPLAINTS as error:
             raise refused(database.path, error) from error
@@ -175,12 +172,12 @@ class _Alone:
         try:
             try:
                 if error is None:
-                    database.pass_by(self._name, "before_commit")
+                    database.at(f"ledger.{self._name}.before_commit")
                     database.db.execute("COMMIT")
             finally:
                 database.roll_back()
             if error is None:
-                database.pass_by(self._name, "after_commit")
+                database.at(f"ledger.{self._name}.after_commit")
         except COMPLAINTS as own:
             raise refused(database.path, own) from own
         if isinstance(error, COMPLAINTS):
@@ -198,7 +195,7 @@ class _Member:
     def __enter__(self) -> sqlite3.Connection:
         database = self._database
         try:
-            database.pass_by(self._name, "before_begin")
+            database.at(f"ledger.{self._name}.before_begin")
             if self._group.broken:
                 raise self._group.broken
             if not database.db.in_transaction:
@@ -222,7 +219,7 @@ class _Member:
     def _complete(self) -> BaseException | None:
         """Complete the part; what stands in the way of that is returned."""
         try:
-            self._database.pass_by(self._name, "before_commit")
+            self._database.at(f"ledger.{self._name}.before_commit")
             self._database.db.execute("RELEASE member")
         except BaseException as error:  # noqa: BLE001 - a member takes back its part, whatever it was
             return error

@@ -126,7 +126,7 @@ def _job_from(row: sqlite3.Row) -> Job:
 
 def _stems(text: str) -> Stems:
     usual, special = json.loads(text)
-    return Stems(tuple(usual), tuple((ext, tuple(stems)) for ext, stems in special))
+    return Stems(tuple(usual), tuple([(ext, tuple(stems)) for ext, stems in special]) if special else ())
 
 
 def _place(text: str) -> Place | None:

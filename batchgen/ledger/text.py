@@ -61,9 +61,9 @@ def reason_from(code: str, cause: str, detail: str) -> Reason:
     return Reason(ReasonCode(code), cause, detail) if code else NO_REASON
 
 
-def count(number: object) -> int | None:
-    """Take a number of tokens that came from outside; None when it is no number that could be one."""
-    return number if isinstance(number, int) and 0 <= number < 2**53 else None
+def counts(numbers: Sequence[object]) -> list[int | None]:
+    """Take numbers of tokens that came from outside; None for each that is no number that could be one."""
+    return [number if isinstance(number, int) and 0 <= number < 2**53 else None for number in numbers]
 
 
 def pairs(text: str) -> tuple[tuple[str, str], ...]:

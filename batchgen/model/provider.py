@@ -327,6 +327,10 @@ class Quote:
     output_tokens: int = 0
     price: Price = field(default_factory=Price)
 
+    def __hash__(self) -> int:
+        """Look at the sums alone, which are short: every settlement asks for it."""
+        return hash((self.low, self.expected, self.high))
+
 
 class CostFlag(StrEnum):
     """What was odd about what a call cost."""

@@ -200,7 +200,7 @@ def test_a_thousand_refused_jobs_ask_the_ledger_once(new_world: NewWorld, amount
     world = new_world("refused")
     limits = replace(LIMITS, max_cost=MicroUSD(1))
     counted: list[str] = []
-    world.ledger._database._at = counted.append
+    world.ledger._database.at = counted.append
     story = world.run(Scene(jobs(amount), Weather(), replace(SETTINGS, limits=limits)))
     assert story.status is Exit.LIMIT
     assert story.kinds == {OutcomeKind.NOT_STARTED: amount}
