@@ -104,7 +104,8 @@ class Filled:
         self.spent = MicroUSD(self.spent + call.spent)
         self.touched = self.touched or call.touched
         self.doubtful = self.doubtful or call.tally.uncertain > 0
-        self.odd += tuple([slot for slot, _ in call.odd])
+        if call.odd:
+            self.odd += tuple(slot for slot, _ in call.odd)
         self.refusal = self.refusal or call.refusal
         self.lane = call.lane or self.lane
         if over:
@@ -248,18 +249,20 @@ class JobRunner:
         for purpose in calls:
             call = CallState(job, tuple(short), purpose, task.replaces, tally, claim=claim)
             over = await self._caller.make(call)
-            failed = self._failed(call)
+            failed = self._failed(call) if call.odd else {}
             filled.add(call, over)
             filled.open.update(failed)
-            filled.open.update(await self._fetch(call, filled))
+            if call.remote:
+                filled.open.update(await self._fetch(call, filled))
             short = dict(call.short)
             if over or not short:
                 break
             # Whoever risked to pay twice for a slot already does not risk it again in a top-up.
             tally = Tally(uncertain=call.tally.uncertain)
-        if not over:
+        if short and not over:
             filled.open.update({slot: missing(self.context.settings, why) for slot, why in short.items()})
-        await self._once_more(job, filled)
+        if filled.odd:
+            await self._once_more(job, filled)
         return filled
 
     def _failed(self, call: CallState) -> dict[int, tuple[SlotState, Reason]]:
@@ -287,7 +290,7 @@ class JobRunner:
 
     async def _once_more(self, job: Job, filled: Filled) -> None:
         """Ask once again for images that are not as asked; the first ones stay until others take their places."""
-        if self.context.settings.on_mismatch is OnMismatch.RETRY_ONCE and filled.odd and not self.context.stops:
+        if self.context.settings.on_mismatch is OnMismatch.RETRY_ONCE and not self.context.stops:
             call = CallState(job, filled.odd, Purpose.RETRY, job.key, last=True)
             await self._caller.make(call)
             filled.spent = MicroUSD(filled.spent + call.spent)

@@ -39,7 +39,7 @@ def untold(_model: str, _limit: int) -> None:
 
 
 class _Place:
-    """One of the places for parallel calls, held while inside."""
+    """One of the places for parallel calls, held while inside; it remembers nothing, so that one serves all calls."""
 
     __slots__ = ("_gate", "_queue", "_slots")
 
@@ -84,6 +84,7 @@ class Limiter:
         self._share = RateShare(clock)
         self._shared = shared
         self._queue = StartQueue(clock, shared)
+        self._place = _Place(self._gate, self._slots, self._queue)
         self._rests: list[float] = []
         self._waiting = 0
         self._held = False
@@ -150,7 +151,7 @@ class Limiter:
 
     def slot(self) -> "_Place":
         """Hold one of the places for parallel calls; raises Closed when the run stops first."""
-        return _Place(self._gate, self._slots, self._queue)
+        return self._place
 
     async def pace(self, n: int = 1, input_images: int = 0, tokens: int = 0, *, model: str = "") -> Start:
         """Wait until a call of this weight may start, and count it; raises Closed when the run stops first.

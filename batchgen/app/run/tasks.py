@@ -134,7 +134,9 @@ class Tasks:
             prompts=item.prompts,
             redraw=redraw,
             high=item.quote.high if item.quote else ZERO,
-            odd=frozenset(slot for slot in item.slots if (item.job.key, slot) in known_odd),
+            odd=frozenset(slot for slot in item.slots if (item.job.key, slot) in known_odd)
+            if known_odd
+            else frozenset(),
         )
 
     def _is_given_up(self, job: Job) -> bool:
