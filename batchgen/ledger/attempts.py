@@ -26,11 +26,12 @@ from batchgen.money import MicroUSD, split
 CHARGED = frozenset({AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT})
 OPEN = frozenset({AttemptState.DISPATCHED, AttemptState.PENDING})
 FREE = frozenset({AttemptState.NOT_SENT, AttemptState.NOT_CHARGED})
-ATTEMPTS = (
-    "SELECT a.*, j.id AS job_id, j.request FROM attempts a"
+_ATTEMPTS = (
+    "SELECT a.*, j.id AS job_id, j.request FROM attempts a {index}"
     " JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
     " WHERE a.catalogue = :catalogue"
 )
+ATTEMPTS = _ATTEMPTS.format(index="")
 PENDING_JOBS = (
     # Without the hint SQLite goes through all attempts by job, to find each job once.
     "SELECT DISTINCT job_key FROM attempts INDEXED BY attempts_open"
@@ -194,11 +195,12 @@ class Attempts(LedgerPart):
             "SELECT 1 FROM reviews r WHERE r.catalogue = a.catalogue AND r.job_key = a.job_key"
             " AND r.decision = 'rejected' AND a.seq > r.after_seq"
         )
-        return self._rows(f"a.state = 'at_risk' AND (EXISTS ({uncertain}) OR EXISTS ({doubted}))", "a.seq")
+        which = f"a.state = 'at_risk' AND (EXISTS ({uncertain}) OR EXISTS ({doubted}))"
+        return self._rows(which, "a.seq", "INDEXED BY attempts_at_risk")
 
-    def _rows(self, which: str, order: str) -> tuple[AttemptRow, ...]:
+    def _rows(self, which: str, order: str, index: str = "") -> tuple[AttemptRow, ...]:
         with self._database.reading() as db:
-            sql = f"{ATTEMPTS} AND {which} ORDER BY {order}"
+            sql = f"{_ATTEMPTS.format(index=index)} AND {which} ORDER BY {order}"
             rows = db.execute(sql, {"catalogue": self._database.catalogue}).fetchall()
         return tuple(map(attempt_from, rows))
 

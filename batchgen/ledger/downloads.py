@@ -48,19 +48,19 @@ class Downloads(LedgerPart):
 
     def waiting(self) -> tuple[PendingDownload, ...]:
         """Paid images that wait at an address, the soonest to expire first."""
-        return self._rows("i.state = 'not_started'")
+        return self._rows("i.state = 'not_started'", "INDEXED BY images_pending")
 
     def refused(self) -> tuple[PendingDownload, ...]:
         """Paid images that our rules kept away from their addresses: other rules may let them come."""
         return self._rows("i.state = 'lost_paid'")
 
-    def _rows(self, which: str) -> tuple[PendingDownload, ...]:
+    def _rows(self, which: str, index: str = "") -> tuple[PendingDownload, ...]:
         with self._database.reading() as db:
             rows = db.execute(
                 "SELECT i.*, a.slots, a.paths, a.provider, a.cost AS paid, a.run_id AS drawn_by, j.id AS job_id,"  # noqa: S608
                 " j.request, (SELECT iif(json_valid(command), json_extract(command, '$.base_url'), NULL) FROM runs r"
-                " WHERE r.catalogue = i.catalogue AND r.run_id = a.run_id) AS base_url FROM images i"
-                " JOIN attempts a ON a.id = i.attempt_id"
+                " WHERE r.catalogue = i.catalogue AND r.run_id = a.run_id) AS base_url"
+                f" FROM images i {index} JOIN attempts a ON a.id = i.attempt_id"
                 " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
                 f" WHERE i.catalogue = ? AND i.url IS NOT NULL AND {which}"
                 " ORDER BY i.expires IS NULL, i.expires, a.seq, i.slot",

@@ -66,7 +66,7 @@ class Risk(LedgerPart):
     def uncertain(self) -> tuple[Held, ...]:
         """Jobs with uncertain images, the oldest first."""
         with self._database.reading() as db:
-            return tuple(_held(db, self._database.catalogue, _UNCERTAIN))
+            return tuple(_held(db, self._database.catalogue, _UNCERTAIN, "INDEXED BY images_uncertain"))
 
     def undecided(self) -> frozenset[str]:
         """Ids of the jobs with images that may have been charged and are not held."""
@@ -158,10 +158,10 @@ class Risk(LedgerPart):
         return result
 
 
-def _held(db: sqlite3.Connection, catalogue: str, which: str) -> Iterator[Held]:
+def _held(db: sqlite3.Connection, catalogue: str, which: str, index: str = "") -> Iterator[Held]:
     rows = db.execute(
         "SELECT j.id, j.key, j.seq, i.slot, i.state, i.changed, i.reason_code, i.reason_cause, i.reason_detail"  # noqa: S608
-        " FROM images i JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
+        f" FROM images i {index} JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
         f" WHERE i.catalogue = ? AND {which} ORDER BY j.seq, j.key, i.slot",
         (catalogue,),
     ).fetchall()

@@ -16,6 +16,8 @@ READS: dict[str, tuple[float, Callable[[Ledger], Any]]] = {
     "waste": (60, lambda ledger: ledger.accounts.waste()),
     "audit": (120, lambda ledger: ledger.accounts.audit()),
     "paths": (40, lambda ledger: list(ledger.images.paths_of("run-2"))),
+    "left open": (0.5, lambda ledger: [*ledger.attempts.missed(), *ledger.downloads.waiting()]),
+    "held": (0.5, lambda ledger: ledger.risk.uncertain()),
     "pending": (0.5, lambda ledger: ledger.attempts.pending_jobs()),
 }
 """What a run asks of the ledger although it has nothing to do, and the most steps for each job."""

@@ -13,7 +13,8 @@ from tests.wire.scene import QUICK, dot, scene
 CHILD = """
 import re, resource, sys
 from batchgen.cli.main import main
-import batchgen.app.run.start, batchgen.cli.commands.run, batchgen.reporter.folder, PIL.Image, uvloop  # for a run
+import batchgen.app.run.start, batchgen.app.run.run_loop, batchgen.cli.commands.run, batchgen.reporter.folder  # a run's
+import PIL.Image, uvloop
 from batchgen.pricing import tokens
 tokens.text_tokens("a lamp")  # its vocabulary: the library aborts where it cannot have that
 more = int(sys.argv[1]) << 20

@@ -206,8 +206,8 @@ class LocalStore:
 
     def taken(self, paths: Iterable[str]) -> frozenset[str]:
         """Tell which paths are not free; each folder on the way is looked at once."""
-        ways = {"": _PLAIN}
-        return frozenset(path for path in paths if self._taken(path, ways))
+        root, ways = str(self.root), {"": _PLAIN}
+        return frozenset(path for path in paths if _taken(root, path, ways))
 
     def listing(self, where: str = IMAGES, *, sha256: bool = False) -> Iterator[StoredFile]:
         """List the images below a folder by path; what is no plain file is left out."""
@@ -233,17 +233,6 @@ class LocalStore:
         *above, name = parts_of(path)
         with folder(self.root, tuple(above)) as here:
             yield here, name
-
-    def _taken(self, path: str, ways: dict[str, str]) -> bool:
-        way = self._way(path.rpartition("/")[0], ways)
-        return way is _BLOCKED or (way is _PLAIN and os.path.lexists(f"{self.root}/{path}"))
-
-    def _way(self, above: str, ways: dict[str, str]) -> str:
-        """Tell whether a folder is there to put an image into, or could be made, or something blocks the way."""
-        if above not in ways:
-            way = self._way(above.rpartition("/")[0], ways)
-            ways[above] = way if way is not _PLAIN else _kind(f"{self.root}/{above}")
-        return ways[above]
 
     # ---- sidecars ----------------------------------------------------------------------------------------------------
 
@@ -293,6 +282,19 @@ def _placed(source: int, part: str, there: int, name: str, sha256: str | None, *
     if stands and sha256 is not None and digest(there, name) == sha256:
         return True
     raise FileNotFoundError(errno.ENOENT, "its bytes are gone from the spool", part)
+
+
+def _taken(root: str, path: str, ways: dict[str, str]) -> bool:
+    way = _way(root, path.rpartition("/")[0], ways)
+    return way is _BLOCKED or (way is _PLAIN and os.path.lexists(f"{root}/{path}"))
+
+
+def _way(root: str, above: str, ways: dict[str, str]) -> str:
+    """Tell whether a folder is there to put an image into, or could be made, or something blocks the way."""
+    if above not in ways:
+        way = _way(root, above.rpartition("/")[0], ways)
+        ways[above] = way if way is not _PLAIN else _kind(f"{root}/{above}")
+    return ways[above]
 
 
 def _kind(path: str) -> str:
