@@ -1,6 +1,7 @@
 """Tokens of drawn and reference images, and of words, against published tables."""
 
 import random
+import re
 
 import pytest
 from hypothesis import given
@@ -351,6 +352,30 @@ def test_words_by_the_vocabulary() -> None:
     if not pricing.tokens_are_exact():
         pytest.skip("the extra `tokens` is not installed")
     assert pricing.text_tokens("a red dot") == 9
+
+
+@given(st.text(max_size=150), st.text(max_size=150))
+def test_no_token_reaches_over_the_end_of_a_sentence(before: str, behind: str) -> None:
+    """Two texts, parted before the blank behind a full stop, have the tokens of both."""
+    if not pricing.tokens_are_exact():
+        pytest.skip("the extra `tokens` is not installed")
+    first, second = f"{before}.", f" {behind}"
+    assert words(first + second) == words(first) + words(second)
+
+
+@given(st.lists(st.text(max_size=60), min_size=1, max_size=5))
+def test_a_long_prompt_has_the_tokens_of_its_sentences(sentences: list[str]) -> None:
+    """However long a prompt is, and whichever of its sentences others hold too."""
+    if not pricing.tokens_are_exact():
+        pytest.skip("the extra `tokens` is not installed")
+    prompt = ". ".join(sentences * 30) + "."
+    parts = re.split(r"(?<=\.)(?= )", prompt)
+    assert words(prompt) == sum(map(words, parts))
+
+
+def words(text: str) -> int:
+    """Count the tokens of a text alone."""
+    return pricing.text_tokens(text) - 6
 
 
 @pytest.mark.parametrize(
