@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import chain
 
 from batchgen.errors import Problem, Severity
@@ -37,6 +38,8 @@ _MODERATED = re.compile(rf"\b(?:{'|'.join(_LIVING)})\b".replace(" ", r"\s+"), re
 _SURNAMES = tuple(name.split()[-1].lower() for name in _LIVING)
 _MARKS = re.compile(r"[{$%\[<(&#]")
 """What begins anything of another tool or file, but for two lines or dashes; most prompts have none."""
+_LONG = 400
+"""Letters up to which a prompt is looked at whole, and a sentence is remembered."""
 
 
 def lint(job: Job, provider: Provider, model: Model | None) -> list[Problem]:
@@ -46,18 +49,37 @@ def lint(job: Job, provider: Provider, model: Model | None) -> list[Problem]:
     limit = min(provider.prompt_limit or sys.maxsize, model.prompt_limit if model else sys.maxsize)
     if len(prompt) > limit * NEARLY:
         found.append(_length(job, len(prompt), limit, provider.name))
-    if "--" in prompt or "__" in prompt or _MARKS.search(prompt):
+    if _is_plain(prompt):
+        return found
+    if _is_marked(prompt):
         doubts = chain(_of_other_tools(prompt), _of_other_files(prompt))
         found += (Problem(doubt, job.place_of("prompt"), Severity.WARNING) for doubt in doubts)
-    if _may_name(prompt) and (named := _MODERATED.search(prompt)):
+    if named := _MODERATED.search(prompt):
         message = f"naming a living artist ({shown(named[0])}) is likely to be moderated; describe the style instead"
         found.append(Problem(message, job.place_of("prompt"), Severity.WARNING))
     return found
 
 
-def _may_name(prompt: str) -> bool:
-    """Whether a prompt may name an artist: searching for all of them letter by letter takes longer than all else."""
-    return not prompt.isascii() or any(map(prompt.lower().__contains__, _SURNAMES))
+def _is_plain(prompt: str) -> bool:
+    """Whether a prompt cannot hold anything of these; the long ones of many rows share nearly all their sentences.
+
+    Searching for all of it letter by letter takes longer than all else.
+    """
+    if len(prompt) <= _LONG:
+        return _is_plain_text(prompt)
+    sentences = prompt.split(". ")  # where nothing begins that is searched for
+    return all(_is_plain_sentence(one) if len(one) <= _LONG else _is_plain_text(one) for one in sentences)
+
+
+def _is_marked(text: str) -> bool:
+    return "--" in text or "__" in text or _MARKS.search(text) is not None
+
+
+def _is_plain_text(text: str) -> bool:
+    return text.isascii() and not _is_marked(text) and not any(map(text.lower().__contains__, _SURNAMES))
+
+
+_is_plain_sentence = lru_cache(maxsize=4096)(_is_plain_text)
 
 
 def _of_other_tools(prompt: str) -> Iterator[str]:
