@@ -68,6 +68,7 @@ class LearnedRate:
                 self._trial = start
             self._calls += 1
             self._grow(start.at)
+        self._forget(start.at)
         self._starts.append(start)
 
     def refused(self, start: Start, told: float, *, limit: bool) -> None:
@@ -139,9 +140,13 @@ class LearnedRate:
 
     def _taken(self, now: float) -> int:
         """Return calls of the last minute that were not refused."""
+        self._forget(now)
+        return sum(not start.refused for start in self._starts)
+
+    def _forget(self, now: float) -> None:
+        """Let go of what is older than a minute."""
         while self._starts and self._starts[0].at <= now - WINDOW - GUARD:
             self._starts.popleft()
-        return sum(not start.refused for start in self._starts)
 
     def _until_room(self, now: float) -> float:
         limit, counted = self.limit or 0, self._counted(now)
