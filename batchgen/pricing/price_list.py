@@ -203,7 +203,7 @@ class PriceList:
     def settle(self, attempt: Attempt, receipt: Receipt) -> Settlement:
         """Say what an answered call did cost."""
         counts = receipt.usage and receipt.usage.counts
-        kind = (_look(attempt.request), attempt.model, attempt.quote, attempt.n, counts, receipt.echo, receipt.came)
+        kind = (_look(attempt.request), attempt.model, attempt.quote, attempt.n, counts, receipt.echo, receipt.count)
         return kept(self._settlements, kind, lambda: self._settle(attempt, receipt))
 
     def _settle(self, attempt: Attempt, receipt: Receipt) -> Settlement:

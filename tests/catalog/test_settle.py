@@ -1,5 +1,6 @@
 """What an answered call did cost."""
 
+import itertools
 import math
 from typing import Any
 
@@ -8,7 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen import catalog, pricing
-from batchgen.model import Echo, ImageRequest, Usage
+from batchgen.model import (
+    Attempt,
+    Charge,
+    Echo,
+    ImageRequest,
+    Phase,
+    Receipt,
+    Remedy,
+    Settings,
+    Stems,
+    StoredImage,
+    Usage,
+    Verdict,
+)
+from batchgen.pricing import PriceList
 from batchgen.providers.answer import usage_of
 from tests.catalog.factory import PROMPT, ask, image, quoted, row, settled
 
@@ -282,3 +297,31 @@ def test_no_lie_makes_an_image_cheaper_than_it_can_be(quality: str, n: int, came
     assert settlement.estimated == ("usage_implausible" in settlement.flags)
     if not settlement.estimated:
         assert settlement.cost == given * 5 + output * 30
+
+
+@pytest.mark.parametrize("counts", list(itertools.permutations([1, 2, 4])))
+def test_what_a_call_cost_does_not_depend_on_what_was_settled_before_it(counts: tuple[int, ...]) -> None:
+    """One list of prices, and the same usage for one, two and four images."""
+    asked = ask("gpt-image-1", size="1024x1024", quality="low")
+    mine = PriceList(catalog.provider("openai"), Settings("s"))
+    attempt = Attempt(
+        id="a",
+        run_id="r",
+        job_key="k",
+        job_id="j",
+        request=asked,
+        stems=Stems(("a-*",)),
+        model="gpt-image-1",
+        provider="openai",
+        slots=(0, 1, 2, 3),
+        quote=mine.quote(asked, 4),
+    )
+    for count in counts:
+        alone = PriceList(mine.provider, mine.settings)
+        brought = _brought(count, Usage(10, 0, 272, None, 282))
+        assert mine.settle(attempt, brought) == alone.settle(attempt, brought)
+
+
+def _brought(count: int, usage: Usage) -> Receipt:
+    images = tuple(StoredImage(slot, f"images/a-{slot}.png", "0" * 64, 9, 1024, 1024, "png") for slot in range(count))
+    return Receipt("a", Phase.COMPLETE, Verdict(Charge.YES, Remedy.NONE, "ok", ""), 200, images=images, usage=usage)
