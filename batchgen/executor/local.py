@@ -131,6 +131,7 @@ class LocalExecutor:
             yield
         finally:
             self._connections = None
+            self._landed.clear()
             await self._downloads.close()
 
     def _check(self) -> None:

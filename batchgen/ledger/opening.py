@@ -120,6 +120,9 @@ def _empty(steps: tuple[str, ...]) -> bytes:
 
 def _fill(db: sqlite3.Connection, steps: tuple[str, ...]) -> None:
     """Make an empty file an empty ledger."""
+    if not hasattr(db, "serialize"):  # SQLite before 3.36, or built without it
+        _apply(db, steps, 0)
+        return
     with closing(_connect("file::memory:")) as source:
         source.deserialize(_empty(steps))
         source.backup(db)
