@@ -125,6 +125,7 @@ class Locked(BatchgenError):
     exit = Exit.LOCKED
 
 
+TOO_MANY_FILES = "too many open files: raise `ulimit -n` or lower the concurrency"
 NO_MEMORY = (
     "there is not enough memory: close other programs, lower the concurrency under limits:, or raise the limit that is "
     "set for this process (ulimit -v, a container's limit)"

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import aiohttp
 
+from batchgen.errors import TOO_MANY_FILES
 from batchgen.executor.body import Body
 from batchgen.executor.connection import Connections
 from batchgen.executor.network_cause import behind, network_cause
@@ -179,7 +180,7 @@ def _before_it_left(error: BaseException, words: str) -> tuple[TransportError, s
         return TransportError.CONNECT, f"the proxy answers {error.status or 'nonsense'} and opens no tunnel"
     cause = behind(error)
     if isinstance(cause, OSError) and cause.errno in {errno.EMFILE, errno.ENFILE}:
-        return TransportError.TOO_MANY_FILES, "too many open files: raise `ulimit -n` or lower the concurrency"
+        return TransportError.TOO_MANY_FILES, TOO_MANY_FILES
     if isinstance(cause, socket.gaierror):
         return TransportError.DNS, words
     if isinstance(cause, ssl.SSLError) and not (isinstance(cause, _CUT_HANDSHAKE) or "reset" in words.lower()):

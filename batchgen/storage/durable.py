@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from itertools import takewhile
 from pathlib import Path
 
-from batchgen.errors import Occupied, StorageError
+from batchgen.errors import TOO_MANY_FILES, Occupied, StorageError
 
 PRIVATE_DIR, PRIVATE_FILE = 0o700, 0o600
 PUBLIC_DIR, PUBLIC_FILE = 0o755, 0o644
@@ -25,7 +25,7 @@ _WHAT_TO_DO = {
     errno.EROFS: "the file system is read-only: choose another output folder",
     errno.EACCES: "permission denied: the folder must be writable for this user",
     errno.EPERM: "not permitted: the folder must be writable for this user",
-    errno.EMFILE: "too many open files: raise `ulimit -n` or lower the concurrency",
+    errno.EMFILE: TOO_MANY_FILES,
     errno.ENFILE: "the machine has too many open files: lower the concurrency",
     errno.EFBIG: "the file would be larger than this file system or `ulimit -f` allows",
     errno.EIO: "the disk reports an error: check the disk before running again",

@@ -125,6 +125,22 @@ def test_few_open_files_mean_fewer_calls_at_once(fresh: Path, launcher: Launcher
         trial.reconcile()
 
 
+@pytest.mark.sample(2)
+@pytest.mark.parametrize("files", [12, 18, 8, 9, 10, 11, 13, 14, 15, 16, 17, 19, 20, 22, 24, 26])
+def test_too_few_open_files_end_a_run_with_words(fresh: Path, launcher: Launcher, files: int) -> None:
+    """Exit 8 says what to raise, and with enough of them the same command goes on."""
+    with world(fresh, launcher, 3, jobs=2) as trial:
+        child = trial.start(None, limits={"NOFILE": files})
+        assert child.wait() == 8, child.said
+        assert "ulimit -n" in child.said
+        assert "bug" not in child.said
+        assert "Warning" not in child.said
+        if (trial.output / "ledger.db").exists():
+            trial.in_flight |= trial.look().ids("dispatched")
+        trial.finish()
+        trial.reconcile()
+
+
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(("size", "jobs"), [(20_000, 8), (150_000, 8), (400_000, 40)])
 def test_files_that_may_not_grow(fresh: Path, launcher: Launcher, size: int, jobs: int) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -147,9 +148,9 @@ def _performed(run: Run) -> RunResult:
 def _perform(run: Run) -> None:
     try:
         with heartbeat(run.status_file):
-            run.prepare(lambda left: _in_loop(_run_loop(run).collect(left)))
+            run.prepare(lambda left: _in_loop(partial(_run_loop(run).collect, left)))
         if run.has_work:
-            _in_loop(_run_loop(run).work())
+            _in_loop(_run_loop(run).work)
     except* BatchgenError as errors:
         for error in errors.exceptions:
             if isinstance(error, BatchgenError):
@@ -163,9 +164,9 @@ def _run_loop(run: Run) -> "RunLoop":
     return RunLoop(run)
 
 
-def _in_loop(work: Coroutine[Any, Any, T]) -> T:
+def _in_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     with asyncio.Runner(loop_factory=event_loop.loop) as runner:
-        return runner.run(work)
+        return runner.run(work())
 
 
 def _check_engine(project: Project) -> None:
