@@ -1,10 +1,8 @@
 """What tests of several rooms share."""
 
 import os
-import sys
-import threading
 from collections import defaultdict
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,33 +51,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for place, case in enumerate(cases):
             if place not in kept:
                 case.add_marker(pytest.mark.slow)
-    _measure_once(items)
-
-
-def _measure_once(items: list[pytest.Item]) -> None:
-    """Measure coverage in the first case of each law alone: that takes half as long again as the law itself."""
-    laws = set[str]()
-    for item in items:
-        law, _, case = item.nodeid.partition("[")
-        if case and law in laws:
-            item.add_marker(pytest.mark.unmeasured)
-        elif not item.get_closest_marker("slow"):
-            laws.add(law)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Run what is not measured without the tracer, which pytest-cov's own mark leaves on in workers."""
-    if not item.get_closest_marker("unmeasured"):
-        return (yield)
-    tracer, of_threads = sys.gettrace(), threading.gettrace()
-    sys.settrace(None)
-    threading.settrace(None)
-    try:
-        return (yield)
-    finally:
-        sys.settrace(tracer)
-        threading.settrace(of_threads)
 
 
 @pytest.fixture
