@@ -1,6 +1,7 @@
 """Collections of garbage while a command works: rare ones, that do not look through what is loaded."""
 
 import gc
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,14 +10,24 @@ YOUNG = 20_000
 and again. What waits for it are small things; images never stand in memory whole."""
 
 
+_lock = threading.Lock()
+_found: list[tuple[tuple[int, int, int], bool]] = []
+"""What each who is inside found: the thresholds, and whether the program keeps things frozen itself."""
+
+
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """While inside, collect rarely, and leave what is loaded already alone."""
-    before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(YOUNG, *before[1:])
+    """While inside, collect rarely, and leave what is loaded already alone; the last one out restores what was."""
+    with _lock:
+        _found.append((gc.get_threshold(), gc.get_freeze_count() > 0))
+        gc.freeze()
+        gc.set_threshold(YOUNG, *_found[0][0][1:])
     try:
         yield
     finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
+        with _lock:
+            (before, frozen), _ = _found[0], _found.pop()
+            if not _found:
+                gc.set_threshold(*before)
+                if not frozen:
+                    gc.unfreeze()
