@@ -7,6 +7,8 @@ LIMIT = 200
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 """How `s3://bucket` and its like begin; a folder with such a name is written `./s3:/bucket`."""
 _SECONDS = {"d": 86_400.0, "h": 3600.0, "min": 60.0, "m": 60.0, "s": 1.0}
+MOST_SECONDS = 1e9
+"""The longest duration that anybody can mean: thirty years."""
 _NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 _PART = re.compile(rf"({_NUMBER.pattern})({'|'.join(_SECONDS)})", re.ASCII)
 
@@ -57,14 +59,19 @@ def duration(seconds: float) -> str:
 
 
 def seconds(words: str) -> float | None:
-    """Read a duration as people write it: `90`, `90s`, `45min`, `1.5h`, `1 h 30 min`; None for anything else."""
+    """Read a duration as people write it: `90`, `90s`, `45min`, `1.5h`, `1 h 30 min`.
+
+    None for anything else, and for more than `MOST_SECONDS`.
+    """
     written = words.strip().replace(" ", "").lower()
     if _NUMBER.fullmatch(written):
-        return float(written)
-    parts = _PART.findall(written)
-    if not parts or "".join(number + unit for number, unit in parts) != written:
-        return None
-    return float(sum(float(number) * _SECONDS[unit] for number, unit in parts))
+        found = float(written)
+    else:
+        parts = _PART.findall(written)
+        if not parts or "".join(number + unit for number, unit in parts) != written:
+            return None
+        found = float(sum(float(number) * _SECONDS[unit] for number, unit in parts))
+    return found if found <= MOST_SECONDS else None
 
 
 def size_of(count: int) -> str:

@@ -28,6 +28,7 @@ def _read(reader: Callable[[str], object], words: str) -> object:
 @example("45min")
 @example("90")
 @example("30m1h")
+@example("20000d")
 def test_a_duration_is_the_same_in_a_manifest_on_the_command_line_and_in_python(words: str) -> None:
     """What one of them takes, and what it means, the others do too; only a manifest takes none at all: `0`."""
     stated = _read(duration, words) or None

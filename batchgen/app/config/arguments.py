@@ -18,7 +18,7 @@ from batchgen.app.config.stores import store_address
 from batchgen.errors import InputError, Problem
 from batchgen.model import EngineChoice, OnUncertain, RouteChoice, Shard
 from batchgen.money import MicroUSD, from_usd
-from batchgen.text import ADDRESS, safe, seconds
+from batchgen.text import ADDRESS, MOST_SECONDS, safe, seconds
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -28,7 +28,7 @@ LONGEST_NAME = 255
 LONGEST_PATH = 4096
 """Bytes that Linux has for a whole path and the null that ends it (PATH_MAX)."""
 MOST = 1_000_000_000
-"""The largest count, or number of seconds; that of a count in a manifest, too."""
+"""The largest count; that of a count in a manifest, too."""
 
 
 def options(given: Mapping[str, object]) -> Options:
@@ -145,8 +145,8 @@ def _seconds(value: object) -> float:
     elif isinstance(value, str):
         found = seconds(value)
     elif not isinstance(value, bool) and isinstance(value, Real):
-        found = float(value) if value <= MOST else None
-    if found is None or not 0 < found <= MOST:
+        found = float(value) if value <= MOST_SECONDS else None
+    if found is None or not 0 < found <= MOST_SECONDS:
         raise ValueError(f"invalid duration {_shown(value)}; write it as 5400 (seconds), '2h' or '1h30m'")
     return found
 
