@@ -19,8 +19,7 @@ from batchgen.engine.run import Source
 from batchgen.errors import InputError
 from batchgen.executor.batch_client import LIVES, BatchRefusedError, UploadedFile
 from batchgen.executor.batch_input import Unsendable
-from batchgen.ledger import BatchState, CapKind, NewBatch
-from batchgen.ledger.learned_limits import key_mark
+from batchgen.ledger import BatchState, CapKind, NewBatch, key_mark
 from batchgen.limits import Closed
 from batchgen.model import (
     Attempt,

@@ -1,12 +1,13 @@
-"""Runs: when each began, what it was asked, how it ended."""
+"""Runs: when each began, what it was asked, how it ended, and what troubles it told of."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_hex
 
-from batchgen.ledger.database import Database
+from batchgen.ledger.database import Database, LedgerPart
 from batchgen.ledger.text import dump, moment, plain, stamp
 from batchgen.money import ZERO, MicroUSD
 
@@ -130,3 +131,30 @@ def _run_from(row: sqlite3.Row) -> RunRow:
 def new_run_id(now: datetime) -> str:
     """Return a name that sorts by time and does not repeat within a second: `2026-11-20T02-00-00Z-7f3a91c0`."""
     return f"{now:%Y-%m-%dT%H-%M-%SZ}-{token_hex(4)}"
+
+
+class Told(LedgerPart):
+    """The troubles of one output that were told, each with the exit statuses of the runs that told it.
+
+    No later run tells one as news while nothing has changed.
+    """
+
+    def among(self, subjects: Iterable[str]) -> Mapping[str, frozenset[int]]:
+        """Return those of some subjects that were told, with the exit statuses under which they were."""
+        found = defaultdict[str, set[int]](set)
+        for subject, status in self._database.rows(
+            "SELECT subject, status FROM told WHERE catalogue = :catalogue"
+            " AND subject IN (SELECT value FROM json_each(:subjects))",
+            subjects=dump(list(subjects)),
+        ):
+            found[subject].add(status)
+        return {subject: frozenset(statuses) for subject, statuses in found.items()}
+
+    def keep(self, status: int, subjects: Iterable[str]) -> None:
+        """Write down what a run with this exit status tells."""
+        catalogue = self._database.catalogue
+        with self._database.writing("told") as db:
+            db.executemany(
+                "INSERT INTO told (catalogue, subject, status) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                ((catalogue, subject, status) for subject in subjects),
+            )

@@ -5,18 +5,3 @@ from batchgen.storage.facts import ImageFacts, sniff
 from batchgen.storage.images import ImageStore, LocalStore, NewImage, StoredFile
 from batchgen.storage.spool import Part, PartFacts, Spool
 from batchgen.storage.workspace import Workspace
-
-__all__ = [
-    "ImageFacts",
-    "ImageStore",
-    "LocalStore",
-    "NewImage",
-    "Part",
-    "PartFacts",
-    "Spool",
-    "StoredFile",
-    "Workspace",
-    "decode_check",
-    "sha256_of",
-    "sniff",
-]

@@ -4,16 +4,3 @@ from batchgen.executor.cluster.driver import ClusterExecutor
 from batchgen.executor.cluster.order import Equipment, Order
 from batchgen.executor.cluster.ray_cluster import HERE, MISSING_RAY, RayCluster, is_installed
 from batchgen.executor.cluster.receipts import BucketReceipts, FolderReceipts, Receipts
-
-__all__ = [
-    "HERE",
-    "MISSING_RAY",
-    "BucketReceipts",
-    "ClusterExecutor",
-    "Equipment",
-    "FolderReceipts",
-    "Order",
-    "RayCluster",
-    "Receipts",
-    "is_installed",
-]

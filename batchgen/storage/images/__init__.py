@@ -6,17 +6,3 @@ from batchgen.storage.images.local import LocalStore
 from batchgen.storage.images.objects import ObjectStore
 from batchgen.storage.images.shared_folder import SharedFolder
 from batchgen.storage.images.store import IMAGES, SIDECAR, SUPERSEDED, ImageStore, NewImage, StoredFile
-
-__all__ = [
-    "IMAGES",
-    "SIDECAR",
-    "SUPERSEDED",
-    "Bucket",
-    "Cache",
-    "ImageStore",
-    "LocalStore",
-    "NewImage",
-    "ObjectStore",
-    "SharedFolder",
-    "StoredFile",
-]

@@ -1,14 +1,16 @@
-"""Limits of calls a minute that providers keep and do not say, as earlier runs learned them."""
+"""What runs learned of providers under each key, whatever output it was for: limits, names, uploaded images."""
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from batchgen.ledger.database import Database, LedgerPart
-from batchgen.ledger.text import stamp
+from batchgen.ledger.text import moment, stamp
 
 KEPT = timedelta(days=30)
 """A limit that was learned longer ago says nothing any more."""
+MARGIN = timedelta(hours=25)
+"""How long an uploaded image must last at least: a batch may take a day."""
 MARK = 12
 """Hex digits of a key's fingerprint: enough to tell keys apart, and too few to say anything of one."""
 
@@ -66,6 +68,51 @@ class QueueLimits(LedgerPart):
             )
 
 
+class AccountNames(LedgerPart):
+    """What runs called each account: a key at its provider's address keeps its history under another label."""
+
+    def take(self, account: str, name: str, others: Collection[str]) -> tuple[frozenset[str], bool]:
+        """Note what an account is called; returns its earlier names, and whether this one is new.
+
+        What is the name of one of the `others` now is not an earlier name of this one.
+        """
+        rows = self._database.rows("SELECT provider FROM account_names WHERE account = :account", account=account)
+        known = {row["provider"] for row in rows}
+        if name not in known:
+            with self._database.writing("account") as db:
+                db.execute("INSERT OR IGNORE INTO account_names VALUES (?, ?)", (account, name))
+        return frozenset(known - {name} - set(others)), name not in known
+
+
+Where = tuple[str, str, str | None]
+"""A provider, its address, and the key."""
+
+
+class Uploads(LedgerPart):
+    """What was uploaded, whatever output it was for."""
+
+    def of(self, where: Where, sha256: str) -> tuple[str, datetime | None] | None:
+        """Return the id under which the provider has the image for long enough, and when it deletes it."""
+        provider, base_url, key = where
+        with self._database.reading() as db:
+            row = db.execute(
+                "SELECT file_id, expires FROM uploads"
+                " WHERE provider = ? AND base_url = ? AND key_mark = ? AND sha256 = ?"
+                " AND (expires IS NULL OR expires > ?)",
+                (provider, base_url, key_mark(key), sha256, stamp(self._database.now() + MARGIN)),
+            ).fetchone()
+        return (str(row["file_id"]), row["expires"] and moment(row["expires"])) if row else None
+
+    def keep(self, where: Where, sha256: str, file_id: str, expires: datetime | None) -> None:
+        """Write down what an image is called at its provider."""
+        provider, base_url, key = where
+        with self._database.writing("upload") as db:
+            db.execute(
+                "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?, ?, ?)",
+                (provider, base_url, key_mark(key), sha256, file_id, expires and stamp(expires)),
+            )
+
+
 def _by_model(database: Database, sql: str, provider: str, key: str | None) -> dict[str, int]:
     """Read limits that were learned not too long ago, by model."""
     which = f"{sql} WHERE provider = :provider AND key_mark = :mark AND learned_at >= :since"
@@ -76,3 +123,8 @@ def _by_model(database: Database, sql: str, provider: str, key: str | None) -> d
 def key_mark(key: str | None) -> str:
     """Return a short fingerprint of a key."""
     return sha256(key.encode()).hexdigest()[:MARK] if key else ""
+
+
+def account_mark(origin: str, key: str | None) -> str:
+    """Return a short fingerprint of a key and where it is used: what has limits of its own."""
+    return sha256(f"{origin}\n{key or ''}".encode()).hexdigest()[:MARK]
