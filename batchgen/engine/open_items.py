@@ -315,7 +315,6 @@ def attempt_of(row: AttemptRow) -> Attempt:
 
 def image_attempt(download: PendingDownload) -> Attempt:
     """Return the part of an attempt that one of its images is."""
-    assert download.request is not None, "an image waits for a job that is known"
     cost = download.call_cost
     return Attempt(
         id=download.attempt_id,

@@ -1,6 +1,5 @@
 """Attempts: how each ends, and those that nobody saw the end of."""
 
-import json
 import sqlite3
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -8,7 +7,7 @@ from functools import lru_cache
 
 from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.image_writer import ImageWriter, Marks, share_anew, slots_of
-from batchgen.ledger.text import counts, dump, moment, pairs, plain, request_from, stamp, words
+from batchgen.ledger.text import counts, dump, plain, reader, stamp
 from batchgen.model import (
     AttemptState,
     Echo,
@@ -102,6 +101,9 @@ class AttemptRow:
         return f"{stem}.{ext}"
 
 
+_read = reader(AttemptRow)
+
+
 class Attempts(LedgerPart):
     """The calls of one output."""
 
@@ -141,10 +143,7 @@ class Attempts(LedgerPart):
 
     def find(self, attempt_id: str) -> AttemptRow | None:
         """One call, or None when the ledger does not know it."""
-        with self._database.reading() as db:
-            row = db.execute(
-                f"{ATTEMPTS} AND a.id = :id", {"catalogue": self._database.catalogue, "id": attempt_id}
-            ).fetchone()
+        row = self._database.row(f"{ATTEMPTS} AND a.id = :id", id=attempt_id)
         return row and attempt_from(row)
 
     def orphans(self) -> tuple[AttemptRow, ...]:
@@ -164,26 +163,21 @@ class Attempts(LedgerPart):
 
     def pending_jobs(self) -> frozenset[str]:
         """Name the jobs, by key, for which results are still to be collected."""
-        with self._database.reading() as db:
-            return frozenset(key for (key,) in db.execute(PENDING_JOBS, {"catalogue": self._database.catalogue}))
+        return frozenset(key for (key,) in self._database.rows(PENDING_JOBS))
 
     def submitted(self) -> tuple[int, MicroUSD]:
         """Count the images that are still to be collected, and what is reserved for them."""
-        with self._database.reading() as db:
-            sql = (
-                "SELECT ifnull(sum(asked), 0), ifnull(sum(reserved), 0) FROM attempts"
-                " WHERE catalogue = ? AND ended IS NULL AND state = 'pending'"
-            )
-            images, reserved = db.execute(sql, (self._database.catalogue,)).fetchone()
+        images, reserved = self._database.row(
+            "SELECT ifnull(sum(asked), 0), ifnull(sum(reserved), 0) FROM attempts"
+            " WHERE catalogue = :catalogue AND ended IS NULL AND state = 'pending'"
+        )
         return images, MicroUSD(reserved)
 
     def before(self, row: AttemptRow) -> tuple[AttemptRow, ...]:
         """List the attempts that were made before this one for images that it was made for, in the same words."""
         asked, words = set(row.slots), row.request.prompt
-        with self._database.reading() as db:
-            sql = f"{ATTEMPTS} AND a.job_key = :key AND a.seq < :seq AND a.ended IS NOT NULL ORDER BY a.seq"
-            values = {"catalogue": self._database.catalogue, "key": row.job_key, "seq": row.seq}
-            rows = tuple(map(attempt_from, db.execute(sql, values)))
+        sql = f"{ATTEMPTS} AND a.job_key = :key AND a.seq < :seq AND a.ended IS NOT NULL ORDER BY a.seq"
+        rows = map(attempt_from, self._database.rows(sql, key=row.job_key, seq=row.seq))
         return tuple(one for one in rows if asked & set(one.slots) and one.request.prompt == words)
 
     def missed(self) -> tuple[AttemptRow, ...]:
@@ -199,23 +193,21 @@ class Attempts(LedgerPart):
         return self._rows(which, "a.seq", "INDEXED BY attempts_at_risk")
 
     def _rows(self, which: str, order: str, index: str = "") -> tuple[AttemptRow, ...]:
-        with self._database.reading() as db:
-            sql = f"{_ATTEMPTS.format(index=index)} AND {which} ORDER BY {order}"
-            rows = db.execute(sql, {"catalogue": self._database.catalogue}).fetchall()
-        return tuple(map(attempt_from, rows))
+        sql = f"{_ATTEMPTS.format(index=index)} AND {which} ORDER BY {order}"
+        return tuple(map(attempt_from, self._database.rows(sql)))
 
     def park(self, attempt_id: str, handle: str, next_look: datetime, expires: datetime | None = None) -> None:
         """Note that a call was accepted and its result is collected later; its money stays reserved.
 
         `handle` names it where it was accepted. Parking it again changes when to look for it.
         """
-        with self._database.writing("park") as db:
-            parked = db.execute(
-                "UPDATE attempts SET state = 'pending', handle = ?, next_look = ?, expires = ?"
-                " WHERE id = ? AND catalogue = ? AND ended IS NULL",
-                (handle, stamp(next_look), expires and stamp(expires), attempt_id, self._database.catalogue),
-            )
-            assert parked.rowcount == 1, f"call {attempt_id} is unknown or closed already"
+        sql = (
+            "UPDATE attempts SET state = 'pending', handle = :handle, next_look = :next_look, expires = :expires"
+            " WHERE id = :id AND catalogue = :catalogue AND ended IS NULL"
+        )
+        when = {"next_look": stamp(next_look), "expires": expires and stamp(expires)}
+        parked = self._database.change("park", sql, handle=handle, id=attempt_id, **when)
+        assert parked == 1, f"call {attempt_id} is unknown or closed already"
 
     def to_at_risk(self, attempt_id: str, why: str) -> None:
         """Give a call up whose end nobody will see: what was reserved is at risk, its open slots are uncertain.
@@ -331,26 +323,5 @@ def _echo_text(echo: Echo) -> str:
 
 def attempt_from(row: sqlite3.Row) -> AttemptRow:
     """Read a row of `attempts` joined with its job's id and request."""
-    read = {
-        "request": request_from,
-        "slots": lambda text: tuple(json.loads(text)),
-        "paths": words,
-        "purpose": Purpose,
-        "route": Route,
-        "state": AttemptState,
-        "estimated": bool,
-        "started": moment,
-        "ended": moment,
-        "next_look": moment,
-        "expires": moment,
-        "categories": words,
-        "headers": pairs,
-        "flags": words,
-    }
-    found = AttemptRow(**{name: read.get(name, _as_is)(row[name]) for name in AttemptRow.__slots__})  # type: ignore[arg-type]
-    other = row["prompt"]
+    found, other = _read(row), row["prompt"]
     return found if other is None else replace(found, request=replace(found.request, prompt=other))
-
-
-def _as_is(value: object) -> object:
-    return value

@@ -1,15 +1,14 @@
 """Batches at providers: written down before anything of them leaves, until each of their lines has its end."""
 
-import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from batchgen.ledger.attempts import ATTEMPTS, AttemptRow, attempt_from
 from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.reservations import Caps, Refused, reserve_all
-from batchgen.ledger.text import moment, plain, stamp
+from batchgen.ledger.text import plain, reader, stamp
 from batchgen.model import Attempt
 from batchgen.money import MicroUSD
 
@@ -84,7 +83,13 @@ class BatchRow:
         return self.status if self.status and self.state in _TOLD else self.state.value
 
 
+_read = reader(BatchRow)
 _TOLD = frozenset({BatchState.SUBMITTED, BatchState.ENDED})
+_NEW = """
+INSERT INTO batches
+    (id, catalogue, run_id, provider, base_url, model, endpoint, state, tokens, created, changed, deadline)
+VALUES (:id, :catalogue, :run_id, :provider, :base_url, :model, :endpoint, 'preparing', :tokens, :now, :now, :deadline)
+"""
 _ROWS = """
 SELECT b.*, count(a.id) AS lines, ifnull(sum(a.asked), 0) AS images, ifnull(sum(a.ended IS NULL), 0) AS open,
     ifnull(sum(a.reserved), 0) AS reserved, ifnull(sum(a.cost), 0) AS confirmed
@@ -105,23 +110,8 @@ class Batches(LedgerPart):
         with self._database.writing("prepare") as db:
             refused = reserve_all(db, self._database.catalogue, attempts, caps, now, handle=batch.id)
             if not all(refused):
-                db.execute(
-                    "INSERT INTO batches (id, catalogue, run_id, provider, base_url, model, endpoint, state, tokens,"
-                    " created, changed, deadline) VALUES (?, ?, ?, ?, ?, ?, ?, 'preparing', ?, ?, ?, ?)",
-                    (
-                        batch.id,
-                        self._database.catalogue,
-                        batch.run_id,
-                        batch.provider,
-                        batch.base_url,
-                        batch.model,
-                        batch.endpoint,
-                        batch.tokens,
-                        stamp(now),
-                        stamp(now),
-                        batch.deadline and stamp(batch.deadline),
-                    ),
-                )
+                facts = asdict(batch) | {"deadline": batch.deadline and stamp(batch.deadline)}
+                db.execute(_NEW, {**facts, "catalogue": self._database.catalogue, "now": stamp(now)})
         return refused
 
     def uploaded(self, batch_id: str, file_id: str) -> None:
@@ -147,13 +137,12 @@ class Batches(LedgerPart):
 
     def end(self, batch_id: str, status: str, message: str = "") -> None:
         """Note that every line of a batch has its end; its files are still at the provider."""
-        now = stamp(self._database.now())
-        with self._database.writing("batch_end") as db:
-            db.execute(
-                "UPDATE batches SET state = 'ended', status = ?, message = ?, ended = ?, changed = ?,"
-                " files_left = input_file IS NOT NULL WHERE id = ?",
-                (plain(status), plain(message), now, now, batch_id),
-            )
+        sql = (
+            "UPDATE batches SET state = 'ended', status = :status, message = :message, ended = :now, changed = :now,"
+            " files_left = input_file IS NOT NULL WHERE id = :id"
+        )
+        said = {"status": plain(status), "message": plain(message)}
+        self._database.change("batch_end", sql, **said, now=stamp(self._database.now()), id=batch_id)
 
     def cleaned(self, batch_id: str) -> None:
         """Note that the files of a batch are gone from the provider."""
@@ -189,7 +178,7 @@ class Batches(LedgerPart):
         return row
 
     def _rows(self, which: str, **values: str) -> tuple[BatchRow, ...]:
-        return tuple(map(_row_from, self._database.rows(_ROWS.format(which=which), **values)))
+        return tuple(map(_read, self._database.rows(_ROWS.format(which=which), **values)))
 
     def open_lines(self, batch_id: str) -> Iterator[AttemptRow]:
         """Give the lines of a batch that have no end yet, in their order; they may be closed meanwhile."""
@@ -208,17 +197,3 @@ class Batches(LedgerPart):
             return None
         sql = f"{ATTEMPTS} AND a.handle = :batch AND a.phase != 'not_connected' ORDER BY a.seq LIMIT 1 OFFSET :skip"
         return next(map(attempt_from, self._database.rows(sql, batch=batch_id, skip=number - 1)), None)
-
-
-def _row_from(row: sqlite3.Row) -> BatchRow:
-    read = {
-        "state": BatchState,
-        "created": moment,
-        "changed": moment,
-        "ended": moment,
-        "files_left": bool,
-        "deadline": moment,
-        "next_look": moment,
-    }
-    values = {name: row[name] for name in BatchRow.__slots__}
-    return BatchRow(**{name: read[name](value) if name in read else value for name, value in values.items()})  # type: ignore[operator]

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.risk import write_finding
-from batchgen.ledger.text import dump, moment, stamp
+from batchgen.ledger.text import dump, moment, reader, stamp
 from batchgen.ledger.totals import Finding
 from batchgen.model import AttemptState, Operation, Route
 from batchgen.money import MicroUSD
@@ -70,9 +70,10 @@ class Difference:
     detail: str = ""
 
 
+_read = reader(BookedCall)
 _CALLS = """
 SELECT a.id, j.id AS job_id, j.operation, j.request, a.model, a.echo, a.route, a.state, a.started, a.ended, a.cost,
-    a.expected, a.at_risk, a.estimated, a.note = 'adopted' AS adopted
+    a.expected, a.at_risk AS most, a.estimated, a.note = 'adopted' AS adopted
 FROM attempts a JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key
 WHERE a.provider IN (SELECT value FROM json_each(:providers)) AND a.state != 'not_sent'
     AND ifnull(a.ended, :ever) >= :since
@@ -120,25 +121,9 @@ class Bills(LedgerPart):
 
 
 def _call(row: sqlite3.Row) -> BookedCall:
-    echo = json.loads(row["echo"])
-    started = moment(row["started"])
-    assert started is not None, "a call has begun"
-    return BookedCall(
-        id=row["id"],
-        job_id=row["job_id"],
-        model=str(echo.get("model") or row["model"]),
-        operation=Operation(row["operation"]),
-        size=_pixels(echo.get("size")) or _pixels(dict(json.loads(row["request"])["params"]).get("size")),
-        route=Route(row["route"]),
-        state=AttemptState(row["state"]),
-        started=started,
-        ended=moment(row["ended"]),
-        cost=MicroUSD(row["cost"]),
-        expected=MicroUSD(row["expected"]),
-        most=MicroUSD(row["at_risk"]),
-        estimated=bool(row["estimated"]),
-        adopted=bool(row["adopted"]),
-    )
+    echo, asked = json.loads(row["echo"]), dict(json.loads(row["request"])["params"])
+    size = _pixels(echo.get("size")) or _pixels(asked.get("size"))
+    return _read(row, model=str(echo.get("model") or row["model"]), size=size)
 
 
 def _pixels(size: object) -> str | None:

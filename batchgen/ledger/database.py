@@ -1,8 +1,8 @@
 """The open file: transactions, and SQLite's complaints in words for people."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -100,16 +100,29 @@ class Database:
         with self.reading() as db:
             return db.execute(sql, {"catalogue": self.catalogue, **values}).fetchall()
 
-    def change(self, name: str, sql: str, /, **values: object) -> None:
-        """Write by one statement; `:catalogue` is that of the output."""
-        with self.writing(name) as db:
-            db.execute(sql, {"catalogue": self.catalogue, **values})
+    def stream(self, sql: str, **values: object) -> Iterator[sqlite3.Row]:
+        """Give rows while they are read, so that memory stays flat."""
+        with self.translating(), closing(self.db.execute(sql, {"catalogue": self.catalogue, **values})) as cursor:
+            yield from cursor
+
+    def row(self, sql: str, **values: object) -> Any:
+        """Read the first row; None where there is none."""
+        return next(iter(self.rows(sql, **values)), None)
 
     def value(self, sql: str, **values: object) -> Any:
         """Read the first value of the first row; None where there is none."""
-        with self.reading() as db:
-            row = db.execute(sql, {"catalogue": self.catalogue, **values}).fetchone()
+        row = self.row(sql, **values)
         return None if row is None else row[0]
+
+    def change(self, name: str, sql: str, /, **values: object) -> int:
+        """Write by one statement; how many rows that changed."""
+        with self.writing(name) as db:
+            return db.execute(sql, {"catalogue": self.catalogue, **values}).rowcount
+
+    def change_each(self, name: str, sql: str, values: Iterable[Sequence[object]]) -> None:
+        """Write by one statement, once for each of these values, in one transaction."""
+        with self.writing(name) as db:
+            db.executemany(sql, values)
 
     def writing(self, name: str) -> "_Alone | _Member":
         """Write in one transaction that excludes every other writer; durable when this, or its group, ends."""

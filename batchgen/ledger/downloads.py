@@ -6,7 +6,7 @@ from datetime import datetime
 
 from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.image_writer import ImageWriter, share_anew, slots_of
-from batchgen.ledger.text import moment, reason_columns, reason_from, request_from, words
+from batchgen.ledger.text import reader, reason_columns, reason_from, words
 from batchgen.model import NO_REASON, ImageRequest, Reason, SlotState, StoredImage
 from batchgen.money import ZERO, MicroUSD
 
@@ -30,10 +30,10 @@ class PendingDownload:
     place: str
     call_cost: MicroUSD
     provider: str
+    request: ImageRequest
     base_url: str | None = None
     tries: int = 0
     reason: Reason = NO_REASON
-    request: ImageRequest | None = None
     replaces: str | None = None
     refused: bool = False
 
@@ -41,6 +41,9 @@ class PendingDownload:
         """Where the image goes, below `images/`, for a real extension without dot."""
         stem, _, _ = self.place.rpartition(".")
         return f"{stem}.{ext}"
+
+
+_read = reader(PendingDownload)
 
 
 class Downloads(LedgerPart):
@@ -56,16 +59,17 @@ class Downloads(LedgerPart):
 
     def _rows(self, which: str, index: str = "") -> tuple[PendingDownload, ...]:
         with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT i.*, a.slots, a.paths, a.provider, a.cost AS paid, a.run_id AS drawn_by, j.id AS job_id,"  # noqa: S608
-                " j.request, (SELECT iif(json_valid(command), json_extract(command, '$.base_url'), NULL) FROM runs r"
+            rows = self._database.rows(
+                "SELECT i.attempt_id, a.run_id, i.job_key, j.id AS job_id, i.slot, i.url, i.expires, a.provider,"  # noqa: S608
+                " a.cost AS call_cost, i.tries, j.request, i.state = 'lost_paid' AS refused, i.catalogue, a.slots,"
+                " a.paths, i.reason_code, i.reason_cause, i.reason_detail,"
+                " (SELECT iif(json_valid(command), json_extract(command, '$.base_url'), NULL) FROM runs r"
                 " WHERE r.catalogue = i.catalogue AND r.run_id = a.run_id) AS base_url"
                 f" FROM images i {index} JOIN attempts a ON a.id = i.attempt_id"
                 " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
-                f" WHERE i.catalogue = ? AND i.url IS NOT NULL AND {which}"
-                " ORDER BY i.expires IS NULL, i.expires, a.seq, i.slot",
-                (self._database.catalogue,),
-            ).fetchall()
+                f" WHERE i.catalogue = :catalogue AND i.url IS NOT NULL AND {which}"
+                " ORDER BY i.expires IS NULL, i.expires, a.seq, i.slot"
+            )
             return tuple(_pending(db, row) for row in rows)
 
     def store(self, download: PendingDownload, image: StoredImage) -> None:
@@ -78,13 +82,12 @@ class Downloads(LedgerPart):
 
     def postpone(self, download: PendingDownload, reason: Reason) -> None:
         """Note that a download failed and may be tried again, also where our rules had refused it before."""
-        with self._database.writing("postponed") as db:
-            db.execute(
-                "UPDATE images SET state = 'not_started', tries = tries + 1, reason_code = ?, reason_cause = ?,"
-                " reason_detail = ?"
-                " WHERE catalogue = ? AND job_key = ? AND slot = ?",
-                (*reason_columns(reason), self._database.catalogue, download.job_key, download.slot),
-            )
+        values = (*reason_columns(reason), self._database.catalogue, download.job_key, download.slot)
+        sql = (
+            "UPDATE images SET state = 'not_started', tries = tries + 1, reason_code = ?, reason_cause = ?,"
+            " reason_detail = ? WHERE catalogue = ? AND job_key = ? AND slot = ?"
+        )
+        self._database.change_each("postponed", sql, [values])
 
     def lose(self, download: PendingDownload, reason: Reason, *, refused: bool = False) -> None:
         """Note that a paid image can never be had; one that our rules refuse keeps its address."""
@@ -100,25 +103,9 @@ class Downloads(LedgerPart):
 
 
 def _pending(db: sqlite3.Connection, row: sqlite3.Row) -> PendingDownload:
-    place = place_of(row, row["slot"])
-    return PendingDownload(
-        attempt_id=row["attempt_id"],
-        run_id=row["drawn_by"],
-        job_key=row["job_key"],
-        job_id=row["job_id"],
-        slot=row["slot"],
-        url=row["url"],
-        expires=moment(row["expires"]),
-        place=place,
-        call_cost=MicroUSD(row["paid"]),
-        provider=row["provider"],
-        base_url=row["base_url"],
-        tries=row["tries"],
-        reason=reason_from(row["reason_code"], row["reason_cause"], row["reason_detail"]),
-        request=request_from(row["request"]),
-        replaces=_in_its_place(db, row, place),
-        refused=row["state"] == "lost_paid",
-    )
+    place = words(row["paths"])[slots_of(row).index(row["slot"])]
+    reason = reason_from(row["reason_code"], row["reason_cause"], row["reason_detail"])
+    return _read(row, place=place, reason=reason, replaces=_in_its_place(db, row, place))
 
 
 def _in_its_place(db: sqlite3.Connection, row: sqlite3.Row, place: str) -> str | None:
@@ -136,8 +123,3 @@ def _in_its_place(db: sqlite3.Connection, row: sqlite3.Row, place: str) -> str |
     before = "SELECT 1 FROM attempts WHERE catalogue = ? AND job_key = ? AND state = 'settled' AND id <> ?"
     again = db.execute(before, (row["catalogue"], row["job_key"], row["attempt_id"])).fetchone()
     return str(row["job_key"]) if again else None
-
-
-def place_of(row: sqlite3.Row, slot: int) -> str:
-    """Where a call wanted the image of a slot to go, with `ext` for the extension."""
-    return words(row["paths"])[slots_of(row).index(slot)]

@@ -1,10 +1,11 @@
 """How values stand in the ledger: times, lists and requests as text."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any
+from enum import Enum
+from functools import cache, lru_cache
+from typing import Any, Protocol, TypeVar, get_type_hints
 
 from batchgen.model import (
     NO_REASON,
@@ -20,6 +21,9 @@ from batchgen.model import (
 )
 
 MOST_TEXT = 4000
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _DECODER = json.JSONDecoder()
@@ -147,3 +151,43 @@ def _input_out(image: InputImage) -> list[object]:
 def _input_in(facts: Sequence[Any]) -> InputImage:
     kind, *rest = facts
     return {"file": FileImage, "url": UrlImage, "job": JobImage}[kind](*rest)  # type: ignore[no-any-return]
+
+
+class Reader(Protocol[T_co]):
+    """Reads a row; `made` are values that no column holds as they are."""
+
+    def __call__(self, row: Any, /, **made: object) -> T_co: ...
+
+
+def reader(kind: Callable[..., T]) -> Reader[T]:
+    """Make what reads rows as values of a dataclass: each field from the column of its name, as its type says."""
+
+    def read(row: Any, /, **made: object) -> T:
+        return kind(**{name: back(row[name]) for name, back in _backs(kind) if name not in made}, **made)
+
+    return read
+
+
+@cache
+def _backs(kind: Callable[..., object]) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+    """Say how each field of a dataclass is read; its types are looked at when the first row is."""
+    return tuple((name, _back(hint)) for name, hint in get_type_hints(kind).items())
+
+
+def _back(hint: Any) -> Callable[[Any], Any]:
+    known: dict[Any, Callable[[Any], Any]] = {
+        bool: bool,
+        datetime: moment,
+        datetime | None: moment,
+        ImageRequest: request_from,
+        tuple[int, ...]: lambda text: tuple(json.loads(text)),
+        tuple[str, ...]: words,
+        tuple[tuple[str, str], ...]: pairs,
+    }
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint
+    return known.get(hint, _as_is)
+
+
+def _as_is(value: Any) -> Any:
+    return value
