@@ -12,15 +12,15 @@ from batchgen.ledger.totals import Counted, History, ImageCounts, JobCounts, Mon
 from batchgen.money import MicroUSD
 
 LATEST = 1000
+_DECIDED = ("stored", "moderated", "failed", "uncertain", "lost_paid", "pending")
 PARTS = ("pending", "again", "for_now", "closed")
 """Counts of images that are part of another count."""
-_JOB_SUMS = """
-SELECT {outcome} AS outcome, {had_work} AS had_work, count(*) AS jobs,
-    sum(stored) AS stored, sum(moderated) AS moderated, sum(failed) AS failed, sum(uncertain) AS uncertain,
-    sum(lost_paid) AS lost_paid, sum(submitted) AS submitted, sum(not_started) AS not_started,
-    sum(pending) AS pending, sum(again) AS again, sum(for_now) AS for_now, sum(closed) AS closed
-FROM ({counted} GROUP BY j.key) GROUP BY 1, 2
-"""
+STATES = ("stored", "moderated", "failed", "uncertain", "lost_paid", "submitted", "not_started")
+_JOB_SUMS = f"""
+SELECT {OUTCOME} AS outcome, {{had_work}} AS had_work, count(*) AS jobs,
+    {", ".join(f"sum({name}) AS {name}" for name in (*STATES, *PARTS))}
+FROM ({COUNTED} {{which}} GROUP BY j.key) GROUP BY 1, 2
+"""  # noqa: S608 - our own words
 _WANTED = " AND j.last_run = :run"
 _TOUCHED = """
     SELECT job_key FROM attempts WHERE catalogue = :catalogue AND run_id = :run
@@ -113,25 +113,23 @@ class Accounts(LedgerPart):
 
     def waste(self, run_id: str | None = None) -> tuple[Waste, ...]:
         """List what was paid, or perhaps paid, for nothing, and why; the dearest first."""
-        attempts = "" if run_id is None else " AND a.run_id = :run"
-        with self._database.reading() as db:
-            rows = db.execute(
-                _WASTE.format(attempts=attempts),
-                {"catalogue": self._database.catalogue, "run": run_id},
-            ).fetchall()
+        which = "" if run_id is None else " AND a.run_id = :run"
+        rows = self._database.rows(_WASTE.format(attempts=which), run=run_id)
         return tuple(Waste(kind, code, attempts, MicroUSD(lost)) for kind, code, attempts, lost in rows)
 
     def history(self, model: str, size: str, quality: str, provider: str | None = None) -> History | None:
         """Say what such calls without input images really cost and took, over the latest 1000; None without any."""
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT a.cost, a.asked, a.seconds, a.text_in, a.output, a.text_out, a.estimated FROM attempts a"
-                " JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
-                " WHERE a.state = 'settled' AND a.route = 'sync' AND a.brought > 0 AND j.operation = 'generate'"
-                " AND ifnull(a.image_in, 0) = 0 AND a.model = ? AND j.size = ? AND j.quality = ?"
-                " AND a.provider = ifnull(?, a.provider) AND a.seconds > 0 ORDER BY a.seq DESC LIMIT ?",
-                (model, size, quality, provider, LATEST),
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT a.cost, a.asked, a.seconds, a.text_in, a.output, a.text_out, a.estimated FROM attempts a"  # noqa: S608
+            " JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
+            " WHERE a.state = 'settled' AND a.route = 'sync' AND a.brought > 0 AND j.operation = 'generate'"
+            " AND ifnull(a.image_in, 0) = 0 AND a.model = :model AND j.size = :size AND j.quality = :quality"
+            f" AND a.provider = ifnull(:provider, a.provider) AND a.seconds > 0 ORDER BY a.seq DESC LIMIT {LATEST}",
+            model=model,
+            size=size,
+            quality=quality,
+            provider=provider,
+        )
         if not rows:
             return None
         costs = sorted(-(-row["cost"] // row["asked"]) for row in rows)
@@ -142,11 +140,8 @@ class Accounts(LedgerPart):
 
     def served(self, provider: str) -> bool:
         """Whether a provider ever brought an image."""
-        with self._database.reading() as db:
-            row = db.execute(
-                "SELECT 1 FROM attempts WHERE provider = ? AND brought > 0 LIMIT 1", (provider,)
-            ).fetchone()
-        return row is not None
+        brought = "SELECT 1 FROM attempts WHERE provider = :provider AND brought > 0 LIMIT 1"
+        return self._database.value(brought, provider=provider) is not None
 
     def audit(self) -> tuple[str, ...]:
         """Every broken invariant, in words; empty when all is well."""
@@ -157,8 +152,7 @@ class Accounts(LedgerPart):
 
 def _jobs(db: sqlite3.Connection, which: str, had_work: str, values: Mapping[str, str]) -> list[sqlite3.Row]:
     """Count jobs and their images by outcome; apart from the others those that a run had work for."""
-    sql = _JOB_SUMS.format(outcome=OUTCOME, had_work=had_work, counted=COUNTED + which)
-    return db.execute(sql, values).fetchall()
+    return db.execute(_JOB_SUMS.format(had_work=had_work, which=which), values).fetchall()
 
 
 def _totals(db: sqlite3.Connection, rows: Sequence[sqlite3.Row], values: Mapping[str, str], calls: str = "") -> Totals:
@@ -166,8 +160,7 @@ def _totals(db: sqlite3.Connection, rows: Sequence[sqlite3.Row], values: Mapping
     outcomes = Counter[str]()
     for row in rows:
         outcomes[row["outcome"]] += row["jobs"]
-    names = ("stored", "moderated", "failed", "uncertain", "lost_paid", "submitted", "not_started", *PARTS)
-    sums = {name: sum(row[name] for row in rows) for name in names}
+    sums = {name: sum(row[name] for row in rows) for name in (*STATES, *PARTS)}
     images = ImageCounts(wanted=sum(sums.values()) - sum(sums[name] for name in PARTS), **sums)
     row = db.execute(
         f"SELECT {FOUR_NUMBERS}, ifnull(sum({SENT}), 0) AS sent,"  # noqa: S608 - our own words
@@ -183,12 +176,8 @@ def _totals(db: sqlite3.Connection, rows: Sequence[sqlite3.Row], values: Mapping
 def _images_alone(db: sqlite3.Connection, values: Mapping[str, str], of_its_jobs: ImageCounts) -> ImageCounts:
     """Count images that this run decided, and those of its jobs that are still open."""
     counted = COUNTED.replace("i.slot < j.n", "i.slot < j.n" + _BY_THIS_RUN)
-    row = db.execute(
-        "SELECT ifnull(sum(stored), 0), ifnull(sum(moderated), 0), ifnull(sum(failed), 0), ifnull(sum(uncertain), 0),"  # noqa: S608
-        f" ifnull(sum(lost_paid), 0), ifnull(sum(pending), 0) FROM ({counted}{_WANTED} GROUP BY j.key)",
-        values,
-    ).fetchone()
-    decided = dict(zip(("stored", "moderated", "failed", "uncertain", "lost_paid", "pending"), row, strict=True))
+    sums = ", ".join(f"ifnull(sum({name}), 0) AS {name}" for name in _DECIDED)
+    decided = dict(db.execute(f"SELECT {sums} FROM ({counted}{_WANTED} GROUP BY j.key)", values).fetchone())  # noqa: S608
     still = {"submitted": of_its_jobs.submitted, "not_started": of_its_jobs.not_started}
     wanted = sum(decided.values()) - decided["pending"] + sum(still.values())
     return ImageCounts(wanted=wanted, **still, **decided)

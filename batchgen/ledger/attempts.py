@@ -217,19 +217,17 @@ class Attempts(LedgerPart):
         now = self._database.now()
         with self._database.writing("risk") as db:
             row = open_attempt(db, self._database.catalogue, attempt_id)
-            if here := _here(db, attempt_id):
-                db.execute(
-                    "UPDATE attempts SET state = 'settled', cost = at_risk + reserved, estimated = 1, at_risk = 0,"
-                    " reserved = 0, ended = ?, code = 'orphan', message = ? WHERE id = ?",
-                    (stamp(now), plain(why), attempt_id),
-                )
-                _brought(db, attempt_id, here)
-                return
+            here = _here(db, attempt_id)
+            money = "state = 'at_risk', at_risk = at_risk + reserved"
+            if here:
+                money = "state = 'settled', cost = at_risk + reserved, estimated = 1, at_risk = 0"
             db.execute(
-                "UPDATE attempts SET state = 'at_risk', at_risk = at_risk + reserved, reserved = 0, ended = ?,"
-                " code = 'orphan', message = ? WHERE id = ?",
+                f"UPDATE attempts SET {money}, reserved = 0, ended = ?, code = 'orphan', message = ? WHERE id = ?",  # noqa: S608
                 (stamp(now), plain(why), attempt_id),
             )
+            if here:
+                _brought(db, attempt_id, here)
+                return
             writer = ImageWriter(db, self._database.catalogue, row["job_key"], row["run_id"], now)
             writer.doubt(slots_of(row), Reason(ReasonCode.ORPHANED, detail=why))
 
@@ -277,31 +275,17 @@ def _images(writer: ImageWriter, receipt: Receipt, cost: MicroUSD) -> None:
 def _close(writer: ImageWriter, receipt: Receipt, state: AttemptState, settlement: Settlement | None) -> None:
     verdict, usage = receipt.verdict, receipt.usage or _NO_USAGE
     charged = settlement if state in CHARGED else None
+    cost = (charged.cost, int(charged.estimated), dump(charged.flags)) if charged else (0, 0, dump(()))
+    end = (writer.now, str(receipt.phase), receipt.status)
+    said = (plain(verdict.code), plain(verdict.message), dump(verdict.categories))
+    answered = (receipt.request_id and plain(receipt.request_id), dump(receipt.headers))
+    brought = (receipt.quarantine, receipt.seconds, receipt.count)
+    tokens = counts((usage.text_in, usage.image_in, usage.output, usage.text_out, usage.total))
+    drawn = (plain(usage.raw), _echo_text(receipt.echo))
+    holds = (state in FREE, state is AttemptState.AT_RISK)
     writer.db.execute(
         _CLOSE,
-        (
-            str(state),
-            charged.cost if charged else 0,
-            int(charged.estimated) if charged else 0,
-            dump(charged.flags if charged else ()),
-            writer.now,
-            str(receipt.phase),
-            receipt.status,
-            plain(verdict.code),
-            plain(verdict.message),
-            dump(verdict.categories),
-            receipt.request_id and plain(receipt.request_id),
-            dump(receipt.headers),
-            receipt.quarantine,
-            receipt.seconds,
-            len(receipt.images) + len(receipt.remote),
-            *counts((usage.text_in, usage.image_in, usage.output, usage.text_out, usage.total)),
-            plain(usage.raw),
-            _echo_text(receipt.echo),
-            state in FREE,
-            state is AttemptState.AT_RISK,
-            receipt.attempt_id,
-        ),
+        (str(state), *cost, *end, *said, *answered, *brought, *tokens, *drawn, *holds, receipt.attempt_id),
     )
 
 

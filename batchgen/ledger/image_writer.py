@@ -3,11 +3,13 @@
 import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
+from operator import attrgetter
 
 from batchgen.ledger.text import dump, reason_columns, stamp
 from batchgen.model import Reason, RemoteImage, SlotState, StoredImage
 from batchgen.money import MicroUSD, split
 
+_FACTS = attrgetter("path", "sha256", "bytes", "width", "height", "format")
 Marks = Mapping[int, tuple[SlotState, Reason]]
 
 
@@ -50,52 +52,26 @@ class ImageWriter:
     def store(self, attempt_id: str, image: StoredImage, cost: MicroUSD) -> None:
         """Put an image in its slot; another job's image that lay at its path has moved."""
         before = self._make_way(attempt_id, image) if self._is_taken(image) else None
+        whose = (self.catalogue, self.job_key, image.slot, attempt_id, self.run_id, cost)
+        said = (dump(image.mismatches), self.now, image.e_tag, attempt_id, before, image.path)
         self.db.execute(
             "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, cost, path, sha256,"
             " bytes, width, height, format, mismatches, changed, e_tag, prompt, before)"
             " VALUES (?, ?, ?, 'stored', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
             " (SELECT prompt FROM attempts WHERE id = ?), nullif(?, ?))",
-            (
-                self.catalogue,
-                self.job_key,
-                image.slot,
-                attempt_id,
-                self.run_id,
-                cost,
-                image.path,
-                image.sha256,
-                image.bytes,
-                image.width,
-                image.height,
-                image.format,
-                dump(image.mismatches),
-                self.now,
-                image.e_tag,
-                attempt_id,
-                before,
-                image.path,
-            ),
+            (*whose, *_FACTS(image), *said),
         )
 
     def await_download(self, attempt_id: str, remote: RemoteImage) -> None:
         """Write a paid image's address down; from now on its slot is never drawn again by itself."""
         before = self._remember(attempt_id, remote.slot)
+        whose = (self.catalogue, self.job_key, remote.slot, attempt_id, self.run_id)
+        url, expires = remote.url.encode("utf-8", "replace").decode(), remote.expires and stamp(remote.expires)
         self.db.execute(
             "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, url, expires,"
             " changed, prompt, before)"
             " VALUES (?, ?, ?, 'not_started', ?, ?, ?, ?, ?, (SELECT prompt FROM attempts WHERE id = ?), ?)",
-            (
-                self.catalogue,
-                self.job_key,
-                remote.slot,
-                attempt_id,
-                self.run_id,
-                remote.url.encode("utf-8", "replace").decode(),
-                stamp(remote.expires) if remote.expires else None,
-                self.now,
-                attempt_id,
-                before,
-            ),
+            (*whose, url, expires, self.now, attempt_id, before),
         )
 
     def _is_taken(self, image: StoredImage) -> bool:

@@ -11,11 +11,22 @@ from batchgen.ledger.image_writer import ImageWriter, Marks, slots_of
 from batchgen.ledger.leftovers import PRUNED
 from batchgen.ledger.reviews import IN_FORCE
 from batchgen.ledger.runs import Runs
-from batchgen.ledger.text import dump, words
+from batchgen.ledger.text import dump, reader, words
 
 _BY_PATH = "INDEXED BY images_by_path"
 _STANDING = "INDEXED BY images_standing"
 """Without a word, SQLite looks at every image of the catalogue for each path."""
+_AT_PLACES = {
+    column: f"SELECT place.value, i.{column}, i.job_key FROM json_each(:places) AS place"  # noqa: S608 - our own words
+    f" CROSS JOIN images i {index} ON i.catalogue = :catalogue"
+    f" AND i.{column} > place.value || '.' AND i.{column} < place.value || '/'"  # `/` comes next after `.`
+    f" WHERE {which}"
+    for column, index, which in (
+        ("path", _BY_PATH, "i.state = 'stored' AND i.fault != 'overwritten'"),
+        ("before", _STANDING, "i.before IS NOT NULL AND i.state != 'stored'"),
+    )
+}
+"""Images at places, by the column that says where they stand."""
 _FROZEN = f"(SELECT 1 FROM reviews r WHERE {IN_FORCE} AND r.decision = 'approved')"  # noqa: S608 - our own words
 
 
@@ -34,6 +45,9 @@ class RecordedImage:
     format: str
     fault: str = ""
     e_tag: str = ""
+
+
+_read = reader(RecordedImage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +88,17 @@ class Images:
             " ORDER BY j.seq, j.rowid, i.slot",
             pruned=PRUNED,
         )
-        names = RecordedImage.__slots__
-        return (RecordedImage(**{name: row[name] for name in names}) for row in rows)
+        return map(_read, rows)
 
     def paths_of(self, run_id: str) -> Iterator[str]:
         """Paths of the stored images that a run wanted, relative to the output folder."""
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT i.path FROM jobs j CROSS JOIN images i"
-                " ON i.catalogue = j.catalogue AND i.job_key = j.key AND i.slot < j.n"
-                " WHERE j.catalogue = ? AND j.last_run = ? AND i.state = 'stored'",
-                (self._database.catalogue, run_id),
-            )
-            yield from (path for (path,) in rows)
+        rows = self._database.stream(
+            "SELECT i.path FROM jobs j CROSS JOIN images i"
+            " ON i.catalogue = j.catalogue AND i.job_key = j.key AND i.slot < j.n"
+            " WHERE j.catalogue = :catalogue AND j.last_run = :run AND i.state = 'stored'",
+            run=run_id,
+        )
+        return (path for (path,) in rows)
 
     def origins(self) -> tuple[tuple[str, str, str], ...]:
         """Every image: its path, its sha256 and the call that brought it."""
@@ -94,7 +106,7 @@ class Images:
             "SELECT path, sha256, attempt_id FROM images WHERE catalogue = :catalogue AND path IS NOT NULL"
             " AND sha256 IS NOT NULL AND attempt_id IS NOT NULL AND fault != 'overwritten' ORDER BY path"
         )
-        return tuple((row["path"], row["sha256"], row["attempt_id"]) for row in rows)
+        return tuple(map(tuple, rows))
 
     def any_stands(self) -> bool:
         """Whether any image stands at its place: stored, or in the place of another one that has not come."""
@@ -130,41 +142,26 @@ class Images:
 
         It is the stored one, or the one that stood in a slot before another one that has not come to this day.
         """
-        with self._database.reading() as db:
-            row = (
-                db.execute(
-                    f"SELECT job_key FROM images {_BY_PATH} WHERE catalogue = ? AND path = ? AND state = 'stored'"  # noqa: S608
-                    " ORDER BY fault = 'overwritten', (SELECT seq FROM attempts WHERE id = attempt_id) DESC",
-                    (self._database.catalogue, path),
-                ).fetchone()
-                or db.execute(
-                    f"SELECT job_key FROM images {_STANDING} WHERE catalogue = ? AND before = ? AND before IS NOT NULL",  # noqa: S608
-                    (self._database.catalogue, path),
-                ).fetchone()
+        stored = (
+            f"SELECT job_key FROM images {_BY_PATH} WHERE catalogue = :catalogue AND path = :path AND state = 'stored'"  # noqa: S608
+            " ORDER BY fault = 'overwritten', (SELECT seq FROM attempts WHERE id = attempt_id) DESC"
+        )
+        standing = f"SELECT job_key FROM images {_STANDING} WHERE catalogue = :catalogue AND before = :path"  # noqa: S608
+        with self._database.reading():
+            found = self._database.value(stored, path=path) or self._database.value(
+                f"{standing} AND before IS NOT NULL", path=path
             )
-        return row and str(row["job_key"])
+        return found and str(found)
 
     def owners(self, places: Sequence[str]) -> dict[str, str]:
         """Find whose stored images stand at places (paths relative to the output folder, without extension).
 
         The keys of their jobs by place; a place where nothing of ours stands is left out. Give it batches.
         """
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT place.value, i.path, i.job_key FROM json_each(?) AS place"  # noqa: S608 - our own words
-                f" CROSS JOIN images i {_BY_PATH} ON i.catalogue = ?"
-                " AND i.path > place.value || '.' AND i.path < place.value || '/'"  # `/` comes next after `.`
-                " WHERE i.state = 'stored' AND i.fault != 'overwritten'",
-                (dump(places), self._database.catalogue),
-            ).fetchall()
-            standing = db.execute(
-                "SELECT place.value, i.before, i.job_key FROM json_each(?) AS place"  # noqa: S608 - our own words
-                f" CROSS JOIN images i {_STANDING} ON i.catalogue = ?"
-                " AND i.before > place.value || '.' AND i.before < place.value || '/'"
-                " WHERE i.before IS NOT NULL AND i.state != 'stored'",
-                (dump(places), self._database.catalogue),
-            ).fetchall()
-        return {place: key for place, path, key in (*standing, *rows) if path.rpartition(".")[0] == place}
+        with self._database.reading():
+            rows = self._database.rows(_AT_PLACES["before"], places=dump(places))
+            rows += self._database.rows(_AT_PLACES["path"], places=dump(places))
+        return {place: key for place, path, key in rows if path.rpartition(".")[0] == place}
 
     def note_e_tag(self, image: RecordedImage, e_tag: str) -> None:
         """Note what the store calls the version of an image whose bytes are as they were."""
@@ -186,13 +183,14 @@ class Images:
         """List images that this run wants and that stepped aside for others nobody wants any more."""
         run_id = self._runs.current
         with self._database.reading() as db:
-            rows = db.execute(
+            rows = self._database.rows(
                 "SELECT i.job_key, i.slot, i.path, i.sha256, a.slots, a.paths FROM images i"
                 " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key JOIN attempts a ON a.id = i.attempt_id"
-                " WHERE i.catalogue = ? AND i.superseded AND i.state = 'stored' AND i.fault != ?"
-                " AND j.last_run = ? AND i.slot < j.n AND a.paths != '[]' ORDER BY j.seq, i.slot",
-                (self._database.catalogue, PRUNED, run_id),
-            ).fetchall()
+                " WHERE i.catalogue = :catalogue AND i.superseded AND i.state = 'stored' AND i.fault != :pruned"
+                " AND j.last_run = :run AND i.slot < j.n AND a.paths != '[]' ORDER BY j.seq, i.slot",
+                pruned=PRUNED,
+                run=run_id,
+            )
             return tuple(_superseded(db, self._database.catalogue, run_id, rows))
 
     def restore(self, image: SupersededImage, gone: str | None, e_tag: str = "") -> None:
@@ -225,21 +223,17 @@ class Images:
             "  WHERE n.catalogue = i.catalogue AND n.id = j.id AND n.key != j.key AND n.last_run = :run)",
             run=self._runs.current,
         )
-        return tuple((row["job_key"], row["slot"], row["path"]) for row in rows)
+        return tuple(map(tuple, rows))
 
     def replaced(self) -> tuple[tuple[str, int, str], ...]:
         """Images (key, slot, path) whose slots were taken by others that stand elsewhere."""
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT job_key, slot, before FROM images"
-                " WHERE catalogue = ? AND before IS NOT NULL AND state = 'stored'",
-                (self._database.catalogue,),
-            ).fetchall()
-            return tuple(
-                (row["job_key"], row["slot"], row["before"])
-                for row in rows
-                if not _owned(db, self._database.catalogue, row["before"])
-            )
+        rows = self._database.rows(
+            "SELECT job_key, slot, before FROM images i"  # noqa: S608 - our own words
+            " WHERE catalogue = :catalogue AND before IS NOT NULL AND state = 'stored' AND NOT EXISTS"
+            f" (SELECT 1 FROM images o {_BY_PATH} WHERE o.catalogue = i.catalogue AND o.path = i.before"
+            "  AND o.state = 'stored')"
+        )
+        return tuple(map(tuple, rows))
 
     def clear_previous(self, job_key: str, slot: int, path: str | None) -> None:
         """Note that what stood in a slot before has moved away, and to which path."""
@@ -272,14 +266,6 @@ def _superseded(
             yield SupersededImage(
                 row["job_key"], row["slot"], row["path"], place, row["sha256"], owner and owner["job_key"]
             )
-
-
-def _owned(db: sqlite3.Connection, catalogue: str, path: str) -> bool:
-    found = db.execute(
-        f"SELECT 1 FROM images {_BY_PATH} WHERE catalogue = ? AND path = ? AND state = 'stored'",  # noqa: S608
-        (catalogue, path),
-    )
-    return found.fetchone() is not None
 
 
 class Stores(LedgerPart):

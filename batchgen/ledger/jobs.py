@@ -47,11 +47,11 @@ class Jobs:
 
     def wait(self, waiting: Sequence[tuple[str, ReasonCode, str]]) -> None:
         """Write down which remembered jobs this run does not start, by key: why, and for what they wait."""
-        with self._database.writing("wait") as db:
-            db.executemany(
-                "UPDATE jobs SET waits = ?, waits_for = ? WHERE catalogue = ? AND key = ?",
-                ((why.value, plain(what), self._database.catalogue, key) for key, why, what in waiting),
-            )
+        sql = "UPDATE jobs SET waits = ?, waits_for = ? WHERE catalogue = ? AND key = ?"
+        catalogue = self._database.catalogue
+        self._database.change_each(
+            "wait", sql, ((why.value, plain(what), catalogue, key) for key, why, what in waiting)
+        )
 
     def _next(self, count: int) -> int:
         """Give the place in the manifest of the first of these jobs."""
@@ -62,11 +62,8 @@ class Jobs:
 
     def want_again(self, run_id: str) -> None:
         """Want exactly what an earlier run of this catalogue wanted."""
-        with self._database.writing("want_again") as db:
-            db.execute(
-                "UPDATE jobs SET last_run = ? WHERE catalogue = ? AND last_run = ?",
-                (self._runs.current, self._database.catalogue, run_id),
-            )
+        sql = "UPDATE jobs SET last_run = :current WHERE catalogue = :catalogue AND last_run = :run"
+        self._database.change("want_again", sql, current=self._runs.current, run=run_id)
 
     def forget(self, keys: Sequence[str]) -> None:
         """Take back what this run wanted: provisional keys of chained jobs that got their real key."""
@@ -104,23 +101,21 @@ class Jobs:
     def first_known(self, keys: Sequence[str]) -> str | None:
         """Return the first of these keys under which a job is known."""
         with self._database.reading() as db:
-            rows = _among(db, "SELECT key FROM jobs", "key", self._database.catalogue, keys)
-        known = {row["key"] for row in rows}
+            known = {row["key"] for row in _among(db, "SELECT key FROM jobs", "key", self._database.catalogue, keys)}
         return next((key for key in keys if key in known), None)
 
     def any_returns(self) -> bool:
         """Whether any job is known whose prompt or parameters hold carriage returns."""
-        with self._database.reading() as db:
-            sql = (
-                "SELECT 1 FROM jobs WHERE catalogue = ? AND (instr(prompt, char(13)) OR instr(request, '\\r')) LIMIT 1"
-            )
-            return db.execute(sql, (self._database.catalogue,)).fetchone() is not None
+        found = self._database.value(
+            "SELECT 1 FROM jobs WHERE catalogue = :catalogue"
+            " AND (instr(prompt, char(13)) OR instr(request, '\\r')) LIMIT 1"
+        )
+        return found is not None
 
     def images_wanted(self, run_id: str) -> int:
         """Count the images that a run wanted."""
-        with self._database.reading() as db:
-            sql = "SELECT ifnull(sum(n), 0) FROM jobs WHERE catalogue = ? AND last_run = ?"
-            return int(db.execute(sql, (self._database.catalogue, run_id)).fetchone()[0])
+        sql = "SELECT ifnull(sum(n), 0) FROM jobs WHERE catalogue = :catalogue AND last_run = :run"
+        return int(self._database.value(sql, run=run_id))
 
 
 _Columns = tuple[object, ...]
@@ -239,14 +234,7 @@ def _slots(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[
         code,
         cause,
         detail,
-        path,
-        sha256,
-        size,
-        width,
-        height,
-        kind,
-        cost,
-        url,
+        *facts,
         expires,
         fault,
         attempt,
@@ -255,12 +243,10 @@ def _slots(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[
         note,
         doubt,
     ) in cursor:
-        facts = (path, sha256, size, width, height, kind, cost, url)
         said = (decision and Review(decision), note, doubt == 1)
         when = expires and moment(expires)
-        found[key].append(
-            Slot(index, _STATES[state], reason_from(code, cause, detail), *facts, when, fault, attempt, prompt, *said)
-        )
+        why = reason_from(code, cause, detail)
+        found[key].append(Slot(*(index, _STATES[state], why, *facts, when, fault, attempt, prompt, *said)))
     return found
 
 

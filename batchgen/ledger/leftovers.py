@@ -42,22 +42,22 @@ class Leftovers(LedgerPart):
 
     def aside(self, paths: Sequence[str]) -> dict[str, Aside]:
         """Say whose files some are that lie below `superseded/`, by their paths; strangers' are left out."""
-        with self._database.reading() as db:
-            rows = db.execute(
+        with self._database.reading():
+            rows = self._database.rows(
                 "SELECT i.path, i.job_key, EXISTS (SELECT 1 FROM reviews r WHERE r.catalogue = i.catalogue"
                 "  AND r.job_key = i.job_key AND r.slot = i.slot AND r.attempt_id = i.attempt_id"
                 "  AND r.decision = 'approved') AS approved"
-                " FROM json_each(?) AS asked JOIN images i ON i.catalogue = ? AND i.path = asked.value"
+                " FROM json_each(:paths) AS asked JOIN images i ON i.catalogue = :catalogue AND i.path = asked.value"
                 " WHERE i.superseded",
-                (dump(paths), self._database.catalogue),
-            ).fetchall()
+                paths=dump(paths),
+            )
             known = {row["path"]: Aside(row["job_key"], bool(row["approved"])) for row in rows}
             named = {path: found[1] for path in paths if path not in known and (found := _NAMED.search(path))}
-            drawn_again = db.execute(
-                "SELECT asked.value AS named, j.key FROM json_each(?) AS asked JOIN jobs j ON j.catalogue = ?"
-                " AND j.key >= asked.value AND j.key < asked.value || 'g'",
-                (dump(sorted(set(named.values()))), self._database.catalogue),
-            ).fetchall()
+            drawn_again = self._database.rows(
+                "SELECT asked.value AS named, j.key FROM json_each(:keys) AS asked JOIN jobs j"
+                " ON j.catalogue = :catalogue AND j.key >= asked.value AND j.key < asked.value || 'g'",
+                keys=dump(sorted(set(named.values()))),
+            )
         keys = {row["named"]: row["key"] for row in drawn_again}
         return {path: Aside(keys[name]) for path, name in named.items() if name in keys} | known
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from batchgen.ledger.database import LedgerPart
@@ -9,6 +10,7 @@ from batchgen.ledger.reviews import IN_FORCE
 from batchgen.ledger.text import dump, words
 from batchgen.model import CanaryUntil, Measured
 
+_SEEN = attrgetter("border_off", "margin", "sharpness", "looks")
 _BEGUN = f"""
 SELECT j.template, j.id, j.n, sum(i.state IS 'stored') AS stored, sum(i.reason_code IS 'accepted') AS accepted,
     sum(r.decision IS 'approved') AS approved, sum(r.decision IS 'rejected') AS rejected,
@@ -36,22 +38,14 @@ class Measures(LedgerPart):
 
     def keep(self, asked: str, found: Iterable[tuple[str, Measured]]) -> bool:
         """Write down what was measured, in place of what other checks had measured; whether there was anything."""
+        catalogue = self._database.catalogue
         rows = [
-            (
-                self._database.catalogue,
-                sha256,
-                asked,
-                one.border_off,
-                one.margin,
-                one.sharpness,
-                one.looks,
-                json.dumps([flag.value for flag in one.flags]),
-            )
+            (catalogue, sha256, asked, *_SEEN(one), json.dumps([flag.value for flag in one.flags]))
             for sha256, one in found
         ]
         if rows:
-            with self._database.writing("measures") as db:
-                db.executemany("INSERT OR REPLACE INTO measures VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)", rows)
+            sql = "INSERT OR REPLACE INTO measures VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)"
+            self._database.change_each("measures", sql, rows)
         return bool(rows)
 
     def looks(self, hashes: Collection[str]) -> dict[str, str]:

@@ -26,20 +26,12 @@ class Prechecks(LedgerPart):
     def keep(self, judge: str, said: Mapping[str, tuple[str, ...] | None]) -> None:
         """Write down what was said of prompts."""
         now = stamp(self._database.now())
-        with self._database.writing("prechecks") as db:
-            db.executemany(
-                "INSERT OR REPLACE INTO prechecks (judge, prompt, flagged, categories, asked) VALUES (?, ?, ?, ?, ?)",
-                [
-                    (
-                        judge,
-                        prompt_mark(prompt),
-                        categories is not None,
-                        json.dumps([plain(c) for c in categories or ()]),
-                        now,
-                    )
-                    for prompt, categories in said.items()
-                ],
-            )
+        sql = "INSERT OR REPLACE INTO prechecks (judge, prompt, flagged, categories, asked) VALUES (?, ?, ?, ?, ?)"
+        rows = [
+            (judge, prompt_mark(prompt), words is not None, json.dumps([plain(word) for word in words or ()]), now)
+            for prompt, words in said.items()
+        ]
+        self._database.change_each("prechecks", sql, rows)
 
 
 def prompt_mark(prompt: str) -> str:

@@ -51,21 +51,20 @@ class QueueLimits(LedgerPart):
 
     def keep(self, provider: str, key: str | None, model: str, tokens: int) -> None:
         """Write down the limit of a model."""
-        with self._database.writing("queue_limit") as db:
-            db.execute(
-                "INSERT OR REPLACE INTO queue_limits VALUES (?, ?, ?, ?, ?)",
-                (provider, key_mark(key), model, tokens, stamp(self._database.now())),
-            )
+        values = (provider, key_mark(key), model, tokens, stamp(self._database.now()))
+        self._database.change_each(
+            "queue_limit", "INSERT OR REPLACE INTO queue_limits VALUES (?, ?, ?, ?, ?)", [values]
+        )
 
     def rise(self, provider: str, key: str | None, model: str, tokens: int) -> None:
         """Allow a quarter more, once a day at most, after a batch with so many tokens used the limit and was taken."""
         now = self._database.now()
-        with self._database.writing("queue_limit") as db:
-            db.execute(
-                "UPDATE queue_limits SET tokens = tokens + max(1, tokens / 4), learned_at = ?"
-                " WHERE provider = ? AND key_mark = ? AND model = ? AND learned_at <= ? AND 2 * ? >= tokens",
-                (stamp(now), provider, key_mark(key), model, stamp(now - RISES_AFTER), tokens),
-            )
+        sql = (
+            "UPDATE queue_limits SET tokens = tokens + max(1, tokens / 4), learned_at = ?"
+            " WHERE provider = ? AND key_mark = ? AND model = ? AND learned_at <= ? AND 2 * ? >= tokens"
+        )
+        values = (stamp(now), provider, key_mark(key), model, stamp(now - RISES_AFTER), tokens)
+        self._database.change_each("queue_limit", sql, [values])
 
 
 class AccountNames(LedgerPart):
@@ -79,8 +78,8 @@ class AccountNames(LedgerPart):
         rows = self._database.rows("SELECT provider FROM account_names WHERE account = :account", account=account)
         known = {row["provider"] for row in rows}
         if name not in known:
-            with self._database.writing("account") as db:
-                db.execute("INSERT OR IGNORE INTO account_names VALUES (?, ?)", (account, name))
+            sql = "INSERT OR IGNORE INTO account_names VALUES (:account, :name)"
+            self._database.change("account", sql, account=account, name=name)
         return frozenset(known - {name} - set(others)), name not in known
 
 
@@ -94,23 +93,22 @@ class Uploads(LedgerPart):
     def of(self, where: Where, sha256: str) -> tuple[str, datetime | None] | None:
         """Return the id under which the provider has the image for long enough, and when it deletes it."""
         provider, base_url, key = where
-        with self._database.reading() as db:
-            row = db.execute(
-                "SELECT file_id, expires FROM uploads"
-                " WHERE provider = ? AND base_url = ? AND key_mark = ? AND sha256 = ?"
-                " AND (expires IS NULL OR expires > ?)",
-                (provider, base_url, key_mark(key), sha256, stamp(self._database.now() + MARGIN)),
-            ).fetchone()
-        return (str(row["file_id"]), row["expires"] and moment(row["expires"])) if row else None
+        row = self._database.row(
+            "SELECT file_id, expires FROM uploads WHERE provider = :provider AND base_url = :url AND key_mark = :mark"
+            " AND sha256 = :sha256 AND (expires IS NULL OR expires > :until)",
+            provider=provider,
+            url=base_url,
+            mark=key_mark(key),
+            sha256=sha256,
+            until=stamp(self._database.now() + MARGIN),
+        )
+        return (str(row["file_id"]), moment(row["expires"])) if row else None
 
     def keep(self, where: Where, sha256: str, file_id: str, expires: datetime | None) -> None:
         """Write down what an image is called at its provider."""
         provider, base_url, key = where
-        with self._database.writing("upload") as db:
-            db.execute(
-                "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?, ?, ?)",
-                (provider, base_url, key_mark(key), sha256, file_id, expires and stamp(expires)),
-            )
+        values = (provider, base_url, key_mark(key), sha256, file_id, expires and stamp(expires))
+        self._database.change_each("upload", "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?, ?, ?)", [values])
 
 
 def _by_model(database: Database, sql: str, provider: str, key: str | None) -> dict[str, int]:

@@ -67,13 +67,14 @@ class Queue:
             last = (rows[-1]["rank"], rows[-1]["seq"])
 
     def _after(self, rank: float, seq: int) -> list[sqlite3.Row]:
-        with self._database.reading() as db:
-            return db.execute(
-                "SELECT q.rank, q.seq, q.job, j.id, j.key, j.n, j.request, j.tags, j.place, j.listing, j.variant"
-                " FROM queue q CROSS JOIN jobs j ON j.catalogue = q.catalogue AND j.key = q.job_key"
-                " WHERE q.catalogue = ? AND (q.rank, q.seq) > (?, ?) ORDER BY q.rank, q.seq LIMIT ?",
-                (self._database.catalogue, rank, seq, AT_ONCE),
-            ).fetchall()
+        return self._database.rows(
+            "SELECT q.rank, q.seq, q.job, j.id, j.key, j.n, j.request, j.tags, j.place, j.listing, j.variant"  # noqa: S608
+            " FROM queue q CROSS JOIN jobs j ON j.catalogue = q.catalogue AND j.key = q.job_key"
+            " WHERE q.catalogue = :catalogue AND (q.rank, q.seq) > (:rank, :seq)"
+            f" ORDER BY q.rank, q.seq LIMIT {AT_ONCE}",
+            rank=rank,
+            seq=seq,
+        )
 
     def rename(self, key: str, real: str) -> None:
         """Give a chained job its real key, under which it is remembered."""

@@ -3,7 +3,6 @@
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -131,7 +130,7 @@ class ReportRows(LedgerPart):
 
     def attempts(self) -> Iterator[AttemptRow]:
         """Every call, the oldest first."""
-        return map(attempt_from, self._rows(f"{ATTEMPTS} ORDER BY a.seq"))
+        return map(attempt_from, self._database.stream(f"{ATTEMPTS} ORDER BY a.seq"))
 
     def listed(self) -> Iterator[ListedRow]:
         """Every image that a shop lists: stored, in place and wanted; those of one unit stand together."""
@@ -169,12 +168,7 @@ class ReportRows(LedgerPart):
         return tuple(dict.fromkeys(name for (tags,) in rows for name, _ in json.loads(tags)))
 
     def _stream(self, *names: str, **values: str) -> Iterator[sqlite3.Row]:
-        return self._rows("".join(_queries()[name] for name in names), **values)
-
-    def _rows(self, sql: str, **values: str) -> Iterator[sqlite3.Row]:
-        database, known = self._database, {"catalogue": self._database.catalogue, **values}
-        with database.translating(), closing(database.db.execute(sql, known)) as cursor:
-            yield from cursor
+        return self._database.stream("".join(_queries()[name] for name in names), **values)
 
 
 def _sent(request: str, said: str | None) -> ImageRequest:

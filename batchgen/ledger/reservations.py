@@ -209,18 +209,13 @@ def judge(lines: tuple[Line, ...]) -> Refused | None:
 
 def day_start(now: datetime, timezone: str) -> datetime:
     """Return the first moment of the calendar day that it is in a time zone, in UTC."""
-    return _midnight(now, timezone, first_of_month=False)
+    zone = ZoneInfo(timezone)
+    return datetime.combine(now.astimezone(zone).date(), time.min, zone).astimezone(UTC)
 
 
 def month_start(now: datetime, timezone: str) -> datetime:
     """Return the first moment of the calendar month that it is in a time zone, in UTC."""
-    return _midnight(now, timezone, first_of_month=True)
-
-
-def _midnight(now: datetime, timezone: str, *, first_of_month: bool) -> datetime:
-    zone = ZoneInfo(timezone)
-    day = now.astimezone(zone).date()
-    return datetime.combine(day.replace(day=1) if first_of_month else day, time.min, zone).astimezone(UTC)
+    return day_start(now.astimezone(ZoneInfo(timezone)).replace(day=1), timezone)
 
 
 def _lines(db: sqlite3.Connection, catalogue: str, run_id: str, provider: str, caps: Caps, now: datetime) -> list[Line]:
@@ -231,10 +226,7 @@ def _lines(db: sqlite3.Connection, catalogue: str, run_id: str, provider: str, c
         lines.append(Line(CapKind.MAX_COST, caps.max_cost, run.spent + run.at_risk, run.reserved, 0))
     if caps.max_images is not None:
         lines.append(Line(CapKind.MAX_IMAGES, caps.max_images, run.images, run.open_images, 0))
-    for kind, limit, start in (
-        (CapKind.DAY, caps.day, day_start),
-        (CapKind.MONTH, caps.month, month_start),
-    ):
+    for kind, limit, start in ((CapKind.DAY, caps.day, day_start), (CapKind.MONTH, caps.month, month_start)):
         if limit is not None:
             used, under_way = _money_since(db, start(now, caps.timezone))
             lines.append(Line(kind, limit, used, under_way, 0))
@@ -313,35 +305,17 @@ def _price_text(source: str, as_of: date | None, *, assumed: bool) -> str:
 
 def _insert(db: sqlite3.Connection, catalogue: str, attempt: Attempt, now: datetime, handle: str | None) -> None:
     quote, price = attempt.quote, attempt.quote.price
+    whose = (attempt.id, catalogue, attempt.run_id, attempt.job_key, attempt.model, attempt.provider)
+    paths = dump([attempt.path(slot, "ext") for slot in attempt.slots])
+    state = "pending" if handle else "dispatched"
+    what = (slots_text(attempt.slots), attempt.n, paths, str(attempt.purpose), state)
+    source = _price_text(price.source, price.as_of, assumed=price.assumed)
+    money = (quote.low, quote.expected, quote.high, source, quote.high)
+    way = (stamp(now), str(attempt.route), attempt.replaces, handle, stamp(now) if handle else None)
     db.execute(
         "INSERT INTO attempts (id, catalogue, run_id, job_key, model, provider, slots, asked, paths, purpose, state,"
         " low, expected, high, price, reserved, started, route, replaces, handle, next_look, prompt)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
         "  (SELECT nullif(?, prompt) FROM jobs WHERE catalogue = ? AND key = ?))",
-        (
-            attempt.id,
-            catalogue,
-            attempt.run_id,
-            attempt.job_key,
-            attempt.model,
-            attempt.provider,
-            slots_text(attempt.slots),
-            attempt.n,
-            dump([attempt.path(slot, "ext") for slot in attempt.slots]),
-            str(attempt.purpose),
-            "pending" if handle else "dispatched",
-            quote.low,
-            quote.expected,
-            quote.high,
-            _price_text(price.source, price.as_of, assumed=price.assumed),
-            quote.high,
-            stamp(now),
-            str(attempt.route),
-            attempt.replaces,
-            handle,
-            stamp(now) if handle else None,
-            attempt.request.prompt,
-            catalogue,
-            attempt.job_key,
-        ),
+        (*whose, *what, *money, *way, attempt.request.prompt, catalogue, attempt.job_key),
     )

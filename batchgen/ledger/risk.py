@@ -1,7 +1,7 @@
 """What may have been charged: who decides about it, and what a bill says."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -56,6 +56,11 @@ _AWAY = {Decision.RETRY: SlotState.NOT_STARTED, Decision.DROP: SlotState.LOST_PA
 """What becomes of paid images that did not come from their addresses."""
 NEVER_ANSWERS = 6
 """Looks at an address without an image, as many as a whole run makes, after which somebody may decide."""
+_MODERATED = """
+SELECT DISTINCT j.id, j.key FROM jobs j JOIN images i ON i.catalogue = j.catalogue AND i.job_key = j.key
+WHERE j.catalogue = :catalogue AND i.state = 'moderated' AND i.reason_code != 'accepted' AND j.last_run IS NOT NULL
+ORDER BY j.seq, j.key
+"""
 _UNCERTAIN = "i.state = 'uncertain'"
 _OPEN = f"({_UNCERTAIN} OR (i.state = 'not_started' AND i.url IS NOT NULL AND i.tries >= {NEVER_ANSWERS}))"
 
@@ -66,7 +71,7 @@ class Risk(LedgerPart):
     def uncertain(self) -> tuple[Held, ...]:
         """Jobs with uncertain images, the oldest first."""
         with self._database.reading() as db:
-            return tuple(_held(db, self._database.catalogue, _UNCERTAIN, "INDEXED BY images_uncertain"))
+            return _held(db, self._database.catalogue, _UNCERTAIN, "INDEXED BY images_uncertain")
 
     def undecided(self) -> frozenset[str]:
         """Ids of the jobs with images that may have been charged and are not held."""
@@ -75,7 +80,7 @@ class Risk(LedgerPart):
     def open(self) -> tuple[Held, ...]:
         """Jobs that somebody may decide: uncertain ones, and those whose addresses did not give their paid images."""
         with self._database.reading() as db:
-            return tuple(_held(db, self._database.catalogue, _OPEN))
+            return _held(db, self._database.catalogue, _OPEN)
 
     def resolve(self, job_ids: Sequence[str], decision: Decision) -> tuple[Held, ...]:
         """Decide held jobs by their id; returns those that were decided."""
@@ -99,28 +104,19 @@ class Risk(LedgerPart):
     def accept(self, job_ids: Sequence[str] | None = None) -> tuple[str, ...]:
         """Take it that moderated images are missing, for good; returns the ids of the jobs, all when none is named."""
         with self._database.writing("accept") as db:
-            rows = db.execute(
-                "SELECT DISTINCT j.id, j.key FROM jobs j JOIN images i ON i.catalogue = j.catalogue"
-                " AND i.job_key = j.key WHERE j.catalogue = ? AND i.state = 'moderated' AND i.reason_code != ?"
-                " AND j.last_run IS NOT NULL ORDER BY j.seq, j.key",
-                (self._database.catalogue, ReasonCode.ACCEPTED),
-            ).fetchall()
+            rows = self._database.rows(_MODERATED)
             named = None if job_ids is None else frozenset(job_ids)
             chosen = [row for row in rows if named is None or row["id"] in named]
             db.executemany(
-                "UPDATE images SET reason_code = ? WHERE catalogue = ? AND job_key = ? AND state = 'moderated'",
-                [(ReasonCode.ACCEPTED, self._database.catalogue, row["key"]) for row in chosen],
+                "UPDATE images SET reason_code = 'accepted'"
+                " WHERE catalogue = ? AND job_key = ? AND state = 'moderated'",
+                [(self._database.catalogue, row["key"]) for row in chosen],
             )
         return tuple(row["id"] for row in chosen)
 
     def moderated(self) -> tuple[str, ...]:
         """Ids of the jobs with moderated images that nobody has accepted."""
-        rows = self._database.rows(
-            "SELECT DISTINCT j.id FROM jobs j JOIN images i ON i.catalogue = j.catalogue AND i.job_key = j.key"
-            " WHERE j.catalogue = :catalogue AND i.state = 'moderated' AND i.reason_code != 'accepted'"
-            " AND j.last_run IS NOT NULL"
-        )
-        return tuple(row[0] for row in rows)
+        return tuple(dict.fromkeys(row["id"] for row in self._database.rows(_MODERATED)))
 
     def reconcile(self, billed: MicroUSD, since: datetime | None = None, *, apply: bool = True) -> Reconciliation:
         """Settle what is at risk against a bill for the whole ledger, the oldest calls first.
@@ -137,7 +133,12 @@ class Risk(LedgerPart):
                 (start,),
             ).fetchone()
             _check_bill(billed, reported, start)
-            rows = _at_risk(db, start)
+            rows = self._database.rows(
+                "SELECT a.*, j.id AS job_id FROM attempts a"
+                " JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
+                " WHERE a.state = 'at_risk' AND a.started >= :start ORDER BY a.seq",
+                start=start,
+            )
             doubts = tuple(Doubt(row["id"], row["job_id"], row["expected"], row["at_risk"]) for row in rows)
             findings, unexplained = decide(doubts, billed - settled)
             result = Reconciliation(
@@ -149,16 +150,15 @@ class Risk(LedgerPart):
                 open_calls=open_calls,
             )
             assert result.confirmed + result.cleared == result.at_risk, "a bill moves money, it does not make any"
-            assert result.settled + result.confirmed + result.unexplained == billed, (
-                "every billed micro-dollar is named"
-            )
+            named = result.settled + result.confirmed + result.unexplained
+            assert named == billed, "every billed micro-dollar is named"
             if apply:
                 for row, finding in zip(rows, findings, strict=True):
                     write_finding(db, row, finding, now)
         return result
 
 
-def _held(db: sqlite3.Connection, catalogue: str, which: str, index: str = "") -> Iterator[Held]:
+def _held(db: sqlite3.Connection, catalogue: str, which: str, index: str = "") -> tuple[Held, ...]:
     rows = db.execute(
         "SELECT j.id, j.key, j.seq, i.slot, i.state, i.changed, i.reason_code, i.reason_cause, i.reason_detail"  # noqa: S608
         f" FROM images i {index} JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
@@ -166,7 +166,7 @@ def _held(db: sqlite3.Connection, catalogue: str, which: str, index: str = "") -
         (catalogue,),
     ).fetchall()
     found = [_held_job(db, catalogue, list(slots)) for _, slots in groupby(rows, key=lambda row: row["key"])]
-    yield from (job for _, job in sorted(found, key=lambda one: one[0]))
+    return tuple(job for _, job in sorted(found, key=lambda one: one[0]))
 
 
 def _held_job(db: sqlite3.Connection, catalogue: str, slots: Sequence[sqlite3.Row]) -> tuple[int, Held]:
@@ -231,14 +231,6 @@ def decide(doubts: Sequence[Doubt], billed_beyond: int) -> tuple[tuple[Finding, 
         for doubt, share in zip(doubts, shares, strict=True)
     )
     return findings, left + min(0, billed_beyond)
-
-
-def _at_risk(db: sqlite3.Connection, start: str) -> list[sqlite3.Row]:
-    return db.execute(
-        "SELECT a.*, j.id AS job_id FROM attempts a JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
-        " WHERE a.state = 'at_risk' AND a.started >= ? ORDER BY a.seq",
-        (start,),
-    ).fetchall()
 
 
 def write_finding(db: sqlite3.Connection, row: sqlite3.Row, finding: Finding, now: datetime) -> None:

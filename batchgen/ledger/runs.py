@@ -1,14 +1,13 @@
 """Runs: when each began, what it was asked, how it ended, and what troubles it told of."""
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from secrets import token_hex
 
 from batchgen.ledger.database import Database, LedgerPart
-from batchgen.ledger.text import dump, moment, plain, stamp
+from batchgen.ledger.text import dump, plain, reader, stamp
 from batchgen.money import ZERO, MicroUSD
 
 
@@ -54,6 +53,9 @@ class RunRow:
     seconds: float | None
 
 
+_read = reader(RunRow)
+
+
 class Runs:
     """The runs of one output, and which of them is the one that writes now."""
 
@@ -75,25 +77,11 @@ class Runs:
         """Write a run down; what follows belongs to it."""
         now = self._database.now()
         with self._database.writing("begin") as db:
-            db.execute(
-                "INSERT INTO runs (catalogue, run_id, manifest, provider, started, cap, low, expected, high, command,"
-                " version, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT ifnull(max(seq), 0) + 1 FROM runs))",
-                (
-                    self._database.catalogue,
-                    run.run_id,
-                    run.manifest,
-                    run.provider,
-                    stamp(now),
-                    run.cap,
-                    run.low,
-                    run.expected,
-                    run.high,
-                    run.command,
-                    run.version,
-                ),
-            )
             (self.number,) = db.execute(
-                "SELECT seq FROM runs WHERE catalogue = ? AND run_id = ?", (self._database.catalogue, run.run_id)
+                "INSERT INTO runs (catalogue, run_id, manifest, provider, started, cap, low, expected, high, command,"
+                " version, seq) VALUES (:catalogue, :run_id, :manifest, :provider, :now, :cap, :low, :expected, :high,"
+                " :command, :version, (SELECT ifnull(max(seq), 0) + 1 FROM runs)) RETURNING seq",
+                {**asdict(run), "catalogue": self._database.catalogue, "now": stamp(now)},
             ).fetchone()
         self.run_id, self._begun = run.run_id, self._database.clock.monotonic()
 
@@ -110,22 +98,17 @@ class Runs:
     def end(self, run_id: str, exit_code: int, why: str, counts: Mapping[str, object] | None = None) -> None:
         """Say how the run that began here ended; `counts` are further facts worth keeping (rows read, rejected)."""
         now, seconds = self._database.now(), self._database.clock.monotonic() - self._begun
-        with self._database.writing("end") as db:
-            db.execute(
-                "UPDATE runs SET ended = ?, exit_code = ?, why = ?, counts = ?, seconds = ?"
-                " WHERE catalogue = ? AND run_id = ?",
-                (stamp(now), exit_code, plain(why), dump(counts or {}), seconds, self._database.catalogue, run_id),
-            )
+        sql = (
+            "UPDATE runs SET ended = :now, exit_code = :code, why = :why, counts = :counts, seconds = :seconds"
+            " WHERE catalogue = :catalogue AND run_id = :run"
+        )
+        facts = {"why": plain(why), "counts": dump(counts or {}), "seconds": seconds}
+        self._database.change("end", sql, now=stamp(now), code=exit_code, **facts, run=run_id)
 
     def latest_first(self) -> tuple[RunRow, ...]:
         """Every run of this catalogue, the latest first."""
         rows = self._database.rows("SELECT * FROM runs WHERE catalogue = :catalogue ORDER BY seq DESC")
-        return tuple(map(_run_from, rows))
-
-
-def _run_from(row: sqlite3.Row) -> RunRow:
-    facts = {name: row[name] for name in RunRow.__slots__}
-    return RunRow(**facts | {"started": moment(row["started"]), "ended": moment(row["ended"])})
+        return tuple(map(_read, rows))
 
 
 def new_run_id(now: datetime) -> str:
@@ -152,9 +135,6 @@ class Told(LedgerPart):
 
     def keep(self, status: int, subjects: Iterable[str]) -> None:
         """Write down what a run with this exit status tells."""
+        sql = "INSERT INTO told (catalogue, subject, status) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
         catalogue = self._database.catalogue
-        with self._database.writing("told") as db:
-            db.executemany(
-                "INSERT INTO told (catalogue, subject, status) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                ((catalogue, subject, status) for subject in subjects),
-            )
+        self._database.change_each("told", sql, ((catalogue, subject, status) for subject in subjects))
