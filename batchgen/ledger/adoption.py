@@ -26,19 +26,12 @@ class Adopted:
     """
 
     wanted: Wanted
-    slot: int
-    path: str
-    sha256: str
-    bytes: int
-    width: int
-    height: int
-    format: str
+    image: StoredImage
     cost: MicroUSD = ZERO
     estimated: bool = True
     attempt: str = ""
     began: datetime | None = None
     drawn: datetime | None = None
-    e_tag: str = ""
 
 
 Calls = Mapping[tuple[str, str], Mapping[int, Adopted]]
@@ -66,8 +59,8 @@ class Adoption:
 def _by_call(images: Sequence[Adopted]) -> Calls:
     """Group images by the job and the call that drew them, where that is known."""
     found = defaultdict[tuple[str, str], dict[int, Adopted]](dict)
-    for image in images:
-        found[image.wanted.job.key, image.attempt].setdefault(image.slot, image)
+    for one in images:
+        found[one.wanted.job.key, one.attempt].setdefault(one.image.slot, one)
     return found
 
 
@@ -100,13 +93,13 @@ def _adopt(db: sqlite3.Connection, catalogue: str, found: Adopted, drawn: Calls,
     key = found.wanted.job.key
     if db.execute(
         "SELECT 1 FROM images WHERE catalogue = ? AND job_key = ? AND slot = ? AND state = 'stored'",
-        (catalogue, key, found.slot),
+        (catalogue, key, found.image.slot),
     ).fetchone():
         return False
     writer = ImageWriter(db, catalogue, key, run_id, now)
     cost = ZERO if _is_booked_elsewhere(db, catalogue, found) else found.cost
     ours = (catalogue, key, found.attempt)
-    if db.execute(_ONE_MORE, (found.slot, *(cost,) * 4, int(found.estimated), *ours, found.slot)).rowcount:
+    if db.execute(_ONE_MORE, (found.image.slot, *(cost,) * 4, int(found.estimated), *ours, found.image.slot)).rowcount:
         attempt_id = found.attempt
     elif known := db.execute(_KNOWN, ours).fetchone():
         _join(db, known, writer, found, drawn[key, found.attempt], now)
@@ -115,7 +108,7 @@ def _adopt(db: sqlite3.Connection, catalogue: str, found: Adopted, drawn: Calls,
         attempt_id = _new_id(db, catalogue, found, run_id)
         for step in (_CALL, _END):
             db.execute(step, _call(attempt_id, writer, found, cost, now))
-    writer.store(attempt_id, _image(found), cost)
+    writer.store(attempt_id, found.image, cost)
     return True
 
 
@@ -137,14 +130,9 @@ def _join(
     if known["is_left"] and all(costs) and siblings.keys() == set(json.loads(known["slots"])):
         brought, cost = len(siblings), MicroUSD(sum(costs))
         db.execute(_END, _call(found.attempt, writer, found, cost, now) | {"brought": brought})
-    writer.store(found.attempt, _image(found), ZERO)
+    writer.store(found.attempt, found.image, ZERO)
     if brought:
         share_anew(db, found.attempt)
-
-
-def _image(found: Adopted) -> StoredImage:
-    size = (found.bytes, found.width, found.height)
-    return StoredImage(found.slot, found.path, found.sha256, *size, found.format, e_tag=found.e_tag)
 
 
 def _new_id(db: sqlite3.Connection, catalogue: str, found: Adopted, run_id: str) -> str:
@@ -153,7 +141,7 @@ def _new_id(db: sqlite3.Connection, catalogue: str, found: Adopted, run_id: str)
     if found.attempt and not db.execute("SELECT 1 FROM attempts WHERE id = ?", (found.attempt,)).fetchone():
         return found.attempt
     count = db.execute("SELECT count(*) FROM attempts WHERE catalogue = ? AND job_key = ?", (catalogue, key)).fetchone()
-    return f"adopted-{run_id}-{key[:16]}-{found.slot}-{count[0]}"
+    return f"adopted-{run_id}-{key[:16]}-{found.image.slot}-{count[0]}"
 
 
 def _call(attempt_id: str, writer: ImageWriter, found: Adopted, cost: MicroUSD, now: datetime) -> dict[str, object]:
@@ -166,7 +154,7 @@ def _call(attempt_id: str, writer: ImageWriter, found: Adopted, cost: MicroUSD, 
         "key": found.wanted.job.key,
         "model": found.wanted.model,
         "provider": found.wanted.provider,
-        "slots": dump([found.slot]),
+        "slots": dump([found.image.slot]),
         "cost": cost,
         "estimated": int(found.estimated),
         "brought": 1,
@@ -180,6 +168,6 @@ def _is_booked_elsewhere(db: sqlite3.Connection, catalogue: str, found: Adopted)
     same = db.execute(
         "SELECT 1 FROM images WHERE catalogue IN (SELECT DISTINCT catalogue FROM runs WHERE catalogue != ?)"
         " AND job_key = ? AND slot = ? AND sha256 = ?",
-        (catalogue, found.wanted.job.key, found.slot, found.sha256),
+        (catalogue, found.wanted.job.key, found.image.slot, found.image.sha256),
     )
     return bool(same.fetchone())

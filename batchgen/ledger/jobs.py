@@ -17,6 +17,16 @@ from batchgen.model import ImageRequest, Job, ReasonCode, SlotState
 MODERATED = "moderation_blocked"
 _DECIDED = frozenset({SlotState.STORED, SlotState.MODERATED, SlotState.FAILED, SlotState.LOST_PAID})
 _AMONG = "IN (SELECT value FROM json_each(?))"
+_SLOT = (
+    "SELECT i.job_key, i.slot, state, reason_code, reason_cause, reason_detail, path, sha256, ifnull(bytes, 0),"  # noqa: S608
+    " ifnull(width, 0), ifnull(height, 0), ifnull(format, ''), cost, url, expires, fault, i.attempt_id, i.prompt,"
+    " r.decision, ifnull(r.note, ''),"
+    f" CASE WHEN r.decision = 'rejected' THEN {DOUBT} ELSE 0 END"
+    f" FROM images i LEFT JOIN reviews r ON {IN_FORCE}"
+)
+
+
+_STATES = {state.value: state for state in SlotState}
 
 
 class Jobs:
@@ -67,32 +77,30 @@ class Jobs:
 
     def forget(self, keys: Sequence[str]) -> None:
         """Take back what this run wanted: provisional keys of chained jobs that got their real key."""
+        untouched = (
+            "NOT EXISTS (SELECT 1 FROM attempts a WHERE a.catalogue = jobs.catalogue AND a.job_key = jobs.key)"
+            " AND NOT EXISTS (SELECT 1 FROM images i WHERE i.catalogue = jobs.catalogue AND i.job_key = jobs.key)"
+        )
+        where, values = f"WHERE catalogue = ? AND key {_AMONG}", (self._database.catalogue, dump(keys))
         with self._database.writing("forget") as db:
-            untouched = (
-                "NOT EXISTS (SELECT 1 FROM attempts a WHERE a.catalogue = jobs.catalogue AND a.job_key = jobs.key)"
-                " AND NOT EXISTS (SELECT 1 FROM images i WHERE i.catalogue = jobs.catalogue AND i.job_key = jobs.key)"
-            )
-            where = f"WHERE catalogue = ? AND key {_AMONG}"
-            db.execute(f"DELETE FROM jobs {where} AND {untouched}", (self._database.catalogue, dump(keys)))  # noqa: S608
-            db.execute(f"UPDATE jobs SET last_run = NULL {where}", (self._database.catalogue, dump(keys)))  # noqa: S608
+            db.execute(f"DELETE FROM jobs {where} AND {untouched}", values)  # noqa: S608
+            db.execute(f"UPDATE jobs SET last_run = NULL {where}", values)  # noqa: S608
 
     def known(self, jobs: Sequence[Job]) -> list[Known]:
         """Look up what is known of each of these jobs, in their order; give it batches."""
         keys = [job.key for job in jobs]
-        with self._database.reading() as db:
-            if not _any(db, self._database.catalogue):
-                return [UNKNOWN] * len(jobs)
-            wanted = {
-                row["key"]: row for row in _among(db, "SELECT key, n FROM jobs", "key", self._database.catalogue, keys)
-            }
-            slots = _slots(db, self._database.catalogue, keys if wanted else ())
-            coming = _coming(db, self._database.catalogue, keys)
+        with self._database.reading():
+            if self._database.value("SELECT 1 FROM jobs WHERE catalogue = :catalogue LIMIT 1") is None:
+                return [UNKNOWN] * len(jobs)  # before a first run
+            wanted = {row["key"]: row for row in self._among("SELECT key, n FROM jobs", "key", keys)}
+            slots = self._slots(keys if wanted else ())
+            coming = self._coming(keys)
             unfinished = [
                 job for job in jobs if job.key not in slots or job.key in coming or len(_stored(slots[job.key])) < job.n
             ]
-            tries = _tries(db, self._database.catalogue, [job.key for job in unfinished if job.key in wanted])
-            calls = _in_vain(db, self._database.catalogue, list(tries))
-            before = _previous(db, self._database.catalogue, unfinished)
+            tries = self._tries([job.key for job in unfinished if job.key in wanted])
+            calls = self._in_vain(list(tries))
+            before = self._previous(unfinished)
         return [
             _known(row, slots.get(key, ()), tries.get(key), calls.get(key, ()), before.get(key))
             for key, row in ((job.key, wanted.get(job.key)) for job in jobs)
@@ -100,8 +108,7 @@ class Jobs:
 
     def first_known(self, keys: Sequence[str]) -> str | None:
         """Return the first of these keys under which a job is known."""
-        with self._database.reading() as db:
-            known = {row["key"] for row in _among(db, "SELECT key FROM jobs", "key", self._database.catalogue, keys)}
+        known = {row["key"] for row in self._among("SELECT key FROM jobs", "key", keys)}
         return next((key for key in keys if key in known), None)
 
     def any_returns(self) -> bool:
@@ -116,6 +123,74 @@ class Jobs:
         """Count the images that a run wanted."""
         sql = "SELECT ifnull(sum(n), 0) FROM jobs WHERE catalogue = :catalogue AND last_run = :run"
         return int(self._database.value(sql, run=run_id))
+
+    def _among(self, select: str, column: str, values: Iterable[str], rest: str = "") -> list[sqlite3.Row]:
+        """Read rows of this output that have one of these values in a column."""
+        where = f"WHERE catalogue = :catalogue AND {column} IN (SELECT value FROM json_each(:values))"  # noqa: S608
+        return self._database.rows(f"{select} {where} {rest}", values=dump(list(values)))
+
+    def _slots(self, keys: Sequence[str]) -> dict[str, list[Slot]]:
+        """Read slots by job; hot, as every job of a run is looked up: plain tuples in the order of Slot's fields."""
+        cursor = self._database.db.cursor()
+        cursor.row_factory = None
+        where = f"WHERE i.catalogue = ? AND i.job_key {_AMONG} ORDER BY i.job_key, i.slot"
+        cursor.execute(f"{_SLOT} {where}", (self._database.catalogue, dump(keys)))
+        found = defaultdict[str, list[Slot]](list)
+        for key, index, state, code, cause, detail, *rest in cursor:
+            *facts, expires, fault, attempt, prompt, decision, note, doubt = rest
+            when, said = expires and moment(expires), (decision and Review(decision), note, doubt == 1)
+            why = reason_from(code, cause, detail)
+            found[key].append(Slot(*(index, _STATES[state], why, *facts, when, fault, attempt, prompt, *said)))
+        return found
+
+    def _tries(self, keys: Sequence[str]) -> dict[str, sqlite3.Row]:
+        """Count calls per job. The bare columns code and message come from the row of max(): the latest failure."""
+        rows = self._among(
+            "SELECT job_key, sum(state != 'not_sent') AS tries, sum(state IN ('at_risk', 'dispatched')) AS uncertain,"
+            " json_group_array(slots) FILTER (WHERE state = 'pending') AS submitted,"
+            " max(CASE WHEN brought = 0 THEN seq END) AS failed, code, message FROM attempts",
+            "job_key",
+            keys,
+            "GROUP BY job_key",
+        )
+        return {row["job_key"]: row for row in rows}
+
+    def _coming(self, keys: Sequence[str]) -> frozenset[str]:
+        """Name the jobs for which something accepted comes later; images of a finished one may be drawn anew."""
+        pending = "ended IS NULL AND state = 'pending'"
+        if not self._database.value(f"SELECT 1 FROM attempts WHERE catalogue = :catalogue AND {pending} LIMIT 1"):  # noqa: S608
+            return frozenset()
+        rows = self._among("SELECT DISTINCT job_key FROM attempts", "job_key", keys, f"AND {pending}")
+        return frozenset(row["job_key"] for row in rows)
+
+    def _in_vain(self, keys: Sequence[str]) -> dict[str, list[sqlite3.Row]]:
+        """Return calls that were moderated, were paid and may have brought too few, or may have been paid, by job."""
+        found = defaultdict[str, list[sqlite3.Row]](list)
+        paid = "(state = 'settled' AND brought > 0) OR (state = 'charged_no_result' AND purpose = 'top_up')"
+        rest = f"AND (code = '{MODERATED}' OR {paid} OR (state = 'at_risk' AND note = ''))"
+        for row in self._among("SELECT job_key, slots, code, state, prompt FROM attempts", "job_key", keys, rest):
+            found[row["job_key"]].append(row)
+        return found
+
+    def _previous(self, jobs: Sequence[Job]) -> dict[str, Previous]:
+        """For jobs with an id of their own: the job that had it last under another key, by the key of the new one."""
+        asked = {job.id: job.key for job in jobs if job.explicit_id}
+        rows = self._among(
+            "SELECT id, key, request,"
+            " (SELECT seq FROM runs WHERE runs.catalogue = jobs.catalogue AND run_id = last_run) AS wanted FROM jobs",
+            "id",
+            asked,
+            "ORDER BY wanted DESC, rowid DESC",
+        )
+        latest: dict[str, sqlite3.Row] = {}
+        for row in rows:
+            if row["key"] != asked[row["id"]]:
+                latest.setdefault(row["id"], row)
+        slots = self._slots([row["key"] for row in latest.values()])
+        return {
+            asked[id_]: Previous(row["key"], request_from(row["request"]), tuple(_stored(slots[row["key"]])))
+            for id_, row in latest.items()
+        }
 
 
 _Columns = tuple[object, ...]
@@ -195,117 +270,5 @@ def _tried(calls: Sequence[sqlite3.Row], decided: set[int]) -> tuple[tuple[int, 
     )
 
 
-def _any(db: sqlite3.Connection, catalogue: str) -> bool:
-    """Whether any job is known; before a first run there is none."""
-    return db.execute("SELECT 1 FROM jobs WHERE catalogue = ? LIMIT 1", (catalogue,)).fetchone() is not None
-
-
-def _among(
-    db: sqlite3.Connection, select: str, column: str, catalogue: str, values: Iterable[str], rest: str = ""
-) -> list[sqlite3.Row]:
-    return db.execute(
-        f"{select} WHERE catalogue = ? AND {column} {_AMONG} {rest}", (catalogue, dump(list(values)))
-    ).fetchall()
-
-
-_SLOT = (
-    "SELECT i.job_key, i.slot, state, reason_code, reason_cause, reason_detail, path, sha256, ifnull(bytes, 0),"  # noqa: S608
-    " ifnull(width, 0), ifnull(height, 0), ifnull(format, ''), cost, url, expires, fault, i.attempt_id, i.prompt,"
-    " r.decision, ifnull(r.note, ''),"
-    f" CASE WHEN r.decision = 'rejected' THEN {DOUBT} ELSE 0 END"
-    f" FROM images i LEFT JOIN reviews r ON {IN_FORCE}"
-)
-
-
-_STATES = {state.value: state for state in SlotState}
-
-
-def _slots(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[str, list[Slot]]:
-    """Read slots by job; hot, as every job of every run is looked up: plain tuples in the order of Slot's fields."""
-    cursor = db.cursor()
-    cursor.row_factory = None
-    where = f"WHERE i.catalogue = ? AND i.job_key {_AMONG} ORDER BY i.job_key, i.slot"
-    cursor.execute(f"{_SLOT} {where}", (catalogue, dump(keys)))
-    found = defaultdict[str, list[Slot]](list)
-    for (
-        key,
-        index,
-        state,
-        code,
-        cause,
-        detail,
-        *facts,
-        expires,
-        fault,
-        attempt,
-        prompt,
-        decision,
-        note,
-        doubt,
-    ) in cursor:
-        said = (decision and Review(decision), note, doubt == 1)
-        when = expires and moment(expires)
-        why = reason_from(code, cause, detail)
-        found[key].append(Slot(*(index, _STATES[state], why, *facts, when, fault, attempt, prompt, *said)))
-    return found
-
-
 def _stored(slots: Iterable[Slot]) -> list[Slot]:
     return [slot for slot in slots if slot.state is SlotState.STORED]
-
-
-def _tries(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[str, sqlite3.Row]:
-    """Count calls per job. The bare columns code and message come from the row of max(): the latest failure."""
-    rows = _among(
-        db,
-        "SELECT job_key, sum(state != 'not_sent') AS tries, sum(state IN ('at_risk', 'dispatched')) AS uncertain,"
-        " json_group_array(slots) FILTER (WHERE state = 'pending') AS submitted,"
-        " max(CASE WHEN brought = 0 THEN seq END) AS failed, code, message FROM attempts",
-        "job_key",
-        catalogue,
-        keys,
-        "GROUP BY job_key",
-    )
-    return {row["job_key"]: row for row in rows}
-
-
-def _coming(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> frozenset[str]:
-    """Name the jobs for which something was accepted that comes later; images of a finished one may be drawn anew."""
-    pending = "ended IS NULL AND state = 'pending'"
-    if not db.execute(f"SELECT 1 FROM attempts WHERE catalogue = ? AND {pending} LIMIT 1", (catalogue,)).fetchone():  # noqa: S608
-        return frozenset()
-    rows = _among(db, "SELECT DISTINCT job_key FROM attempts", "job_key", catalogue, keys, f"AND {pending}")
-    return frozenset(row["job_key"] for row in rows)
-
-
-def _in_vain(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[str, list[sqlite3.Row]]:
-    """Return calls that were moderated, were paid and may have brought too few, or may have been paid, by job."""
-    found = defaultdict[str, list[sqlite3.Row]](list)
-    paid = "(state = 'settled' AND brought > 0) OR (state = 'charged_no_result' AND purpose = 'top_up')"
-    rest = f"AND (code = '{MODERATED}' OR {paid} OR (state = 'at_risk' AND note = ''))"
-    for row in _among(db, "SELECT job_key, slots, code, state, prompt FROM attempts", "job_key", catalogue, keys, rest):
-        found[row["job_key"]].append(row)
-    return found
-
-
-def _previous(db: sqlite3.Connection, catalogue: str, jobs: Sequence[Job]) -> dict[str, Previous]:
-    """For jobs with an id of their own: the job that had it last under another key, by the key of the new one."""
-    asked = {job.id: job.key for job in jobs if job.explicit_id}
-    rows = _among(
-        db,
-        "SELECT id, key, request,"
-        " (SELECT seq FROM runs WHERE runs.catalogue = jobs.catalogue AND run_id = last_run) AS wanted FROM jobs",
-        "id",
-        catalogue,
-        asked,
-        "ORDER BY wanted DESC, rowid DESC",
-    )
-    latest: dict[str, sqlite3.Row] = {}
-    for row in rows:
-        if row["key"] != asked[row["id"]]:
-            latest.setdefault(row["id"], row)
-    slots = _slots(db, catalogue, [row["key"] for row in latest.values()])
-    return {
-        asked[id_]: Previous(row["key"], request_from(row["request"]), tuple(_stored(slots[row["key"]])))
-        for id_, row in latest.items()
-    }

@@ -100,13 +100,22 @@ def _connect(uri: str) -> sqlite3.Connection:
 
 
 def _in_memory(steps: tuple[str, ...], source: sqlite3.Connection | None) -> sqlite3.Connection:
-    db = _connect("file::memory:")
     if source is None:
-        _fill(db, steps)
-        return db
-    source.backup(db)
+        return _filled("file::memory:", lambda db: _fill(db, steps))
+    copied = _filled("file::memory:", source.backup)
     for step in steps:
-        db.executescript(step)
+        copied.executescript(step)
+    return copied
+
+
+def _filled(uri: str, fill: Callable[[sqlite3.Connection], object]) -> sqlite3.Connection:
+    """Open a new database and fill it; nothing stays open where that fails."""
+    db = _connect(uri)
+    try:
+        fill(db)
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
@@ -130,24 +139,12 @@ def _fill(db: sqlite3.Connection, steps: tuple[str, ...]) -> None:
 
 def scratch(steps: tuple[str, ...]) -> sqlite3.Connection:
     """Make an empty ledger in a file without a name, which SQLite keeps in memory as long as it is small."""
-    db = _connect("file:")
-    try:
-        _fill(db, steps)
-    except BaseException:
-        db.close()
-        raise
-    return db
+    return _filled("file:", lambda db: _fill(db, steps))
 
 
 def scratch_copy(source: sqlite3.Connection) -> sqlite3.Connection:
     """Copy a ledger into a file without a name, which SQLite keeps in memory as long as it is small."""
-    db = _connect("file:")
-    try:
-        source.backup(db)
-    except BaseException:
-        db.close()
-        raise
-    return db
+    return _filled("file:", source.backup)
 
 
 def _version(db: sqlite3.Connection) -> int:
@@ -258,20 +255,11 @@ def _create(path: Path, steps: tuple[str, ...], at: At) -> None:
     """Make the ledger under another name first: it appears whole, and only once when two runs make it together."""
     if _has_content(path):
         return
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    new.unlink(missing_ok=True)
-    os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-    try:
-        with closing(_connect(f"{new.absolute().as_uri()}?mode=rw")) as db:
-            _fill(db, steps)
-            # Now, while nobody else can have it open: SQLite waits for nobody when the mode changes.
-            db.execute("PRAGMA journal_mode = WAL")
-        at("ledger.create.before_name")
-        new.replace(path)
-        _sync_folder(path.parent)
-        at("ledger.create.after_name")
-    finally:
-        new.unlink(missing_ok=True)
+    with _appearing(path, lambda: at("ledger.create.before_name")) as db:
+        _fill(db, steps)
+        # Now, while nobody else can have it open: SQLite waits for nobody when the mode changes.
+        db.execute("PRAGMA journal_mode = WAL")
+    at("ledger.create.after_name")
 
 
 def _apply(db: sqlite3.Connection, steps: tuple[str, ...], version: int) -> None:
@@ -297,13 +285,21 @@ def _migrate(db: sqlite3.Connection, path: Path, steps: tuple[str, ...], at: At)
 
 def copy(db: sqlite3.Connection, target: Path) -> None:
     """Write a consistent copy of the whole ledger, durably; an existing copy is replaced whole."""
+    with _appearing(target) as other:
+        db.backup(other)
+
+
+@contextmanager
+def _appearing(target: Path, before_name: Callable[[], None] = lambda: None) -> Iterator[sqlite3.Connection]:
+    """Write a database under another name; it appears under its own, durably, when it is whole."""
     new = target.with_name(f".{target.name}.{os.getpid()}.new")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
-        with closing(_connect(f"{new.absolute().as_uri()}?mode=rw")) as other:
-            db.backup(other)
+        with closing(_connect(f"{new.absolute().as_uri()}?mode=rw")) as db:
+            yield db
         os.fsync(descriptor)
+        before_name()
         new.replace(target)
         _sync_folder(target.absolute().parent)
     finally:

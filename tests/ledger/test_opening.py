@@ -306,10 +306,7 @@ def test_a_snapshot_is_a_ledger(opened: Open, make: Make, tmp_path: Path) -> Non
 def test_images_can_be_adopted_once(opened: Open, make: Make) -> None:
     """A lost ledger is built again from images: nothing is paid twice, their cost is known again."""
     ledger, job = opened(), make.job(n=2)
-    found = [
-        Adopted(make.wanted(job), slot, f"images/a-{slot}.png", "ab", 1, 2, 3, "png", MicroUSD(40), estimated=False)
-        for slot in (0, 1)
-    ]
+    found = [Adopted(make.wanted(job), make.image(job, slot), MicroUSD(40), estimated=False) for slot in (0, 1)]
     assert ledger.adoption.adopt(found) == 2
     assert ledger.adoption.adopt(found) == 0
     assert [slot.state for slot in ledger.jobs.known([job])[0].slots] == [SlotState.STORED] * 2

@@ -129,11 +129,7 @@ def test_a_call_whose_image_was_adopted_was_charged_whatever_its_end_says(
     """An older copy of a ledger awaits a call of which one image is here; the other one is drawn anew."""
     job = make.job("a", n=2)
     attempt = parked(ledger, make, clock, job)
-    image = make.image(job)
-    size = (image.bytes, image.width, image.height, image.format)
-    told = Adopted(
-        make.wanted(job), 0, image.path, image.sha256, *size, MicroUSD(40), estimated=False, attempt=attempt.id
-    )
+    told = Adopted(make.wanted(job), make.image(job), MicroUSD(40), estimated=False, attempt=attempt.id)
     assert ledger.adoption.adopt([told]) == 1
     if end == "given up":
         ledger.attempts.to_at_risk(attempt.id, "nobody knows it")

@@ -18,7 +18,7 @@ from batchgen.app.output import sidecars
 from batchgen.errors import Exit, InputError, StorageError
 from batchgen.ledger import Adopted, Judged, Ledger, Review, RunStart, Wanted
 from batchgen.ledger.runs import new_run_id
-from batchgen.model import ImageRequest, Job, Operation, Shard, Stems
+from batchgen.model import ImageRequest, Job, Operation, Shard, Stems, StoredImage
 from batchgen.money import MicroUSD, split
 from batchgen.reporter.csvfile import unguarded
 from batchgen.runtime.clock import Clock, SystemClock
@@ -74,13 +74,12 @@ def adopt(
         known_to = explained | theirs
         for path in (file.path for file in store.listing() if file.path not in known_to):
             found = store.head(path, sha256=True)
-            image = known.get((path, found.sha256 or "")) if found else None
-            image = image and replace(image, e_tag=found.e_tag if found else "")
-            if image is None:
+            told = known.get((path, found.sha256 or "")) if found else None
+            if told is None or found is None:
                 unknown.append(path)
                 continue
-            batch.append(image)
-            keys.add(image.wanted.job.key)
+            batch.append(replace(told, image=replace(told.image, e_tag=found.e_tag)))
+            keys.add(told.wanted.job.key)
             if len(batch) == AT_ONCE:
                 taken += ledger.adoption.adopt(batch)
                 batch = []
@@ -222,15 +221,11 @@ def _image(record: dict[str, Any]) -> Adopted:
     stem, _, _ = str(record["path"]).removeprefix("images/").rpartition(".")
     job = Job(str(record["job_id"]), str(record["job_key"]), request, slot + 1, Stems((stem,)))
     model, size, quality, provider = (str(record.get(name, "")) for name in ("model", "size", "quality", "provider"))
+    length, width, height = (_number(record.get(name, 0)) for name in ("bytes", "width", "height"))
+    path, sha256, kind = str(record["path"]), str(record["sha256"]), str(record.get("format", ""))
     return Adopted(
         Wanted(job, model, size, quality, provider),
-        slot,
-        path=str(record["path"]),
-        sha256=str(record["sha256"]),
-        bytes=_number(record.get("bytes", 0)),
-        width=_number(record.get("width", 0)),
-        height=_number(record.get("height", 0)),
-        format=str(record.get("format", "")),
+        StoredImage(slot, path, sha256, length, width, height, kind),
         cost=MicroUSD(_number(record.get("cost_micro_usd", 0))),
         estimated=str(record.get("estimated", True)).lower() not in {"false", "0"},
         attempt=str(record["attempt_id"]) if ATTEMPT.fullmatch(str(record.get("attempt_id"))) else "",
