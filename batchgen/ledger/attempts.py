@@ -279,7 +279,7 @@ def _close(writer: ImageWriter, receipt: Receipt, state: AttemptState, settlemen
     end = (writer.now, str(receipt.phase), receipt.status)
     said = (plain(verdict.code), plain(verdict.message), dump(verdict.categories))
     answered = (receipt.request_id and plain(receipt.request_id), dump(receipt.headers))
-    brought = (receipt.quarantine, receipt.seconds, receipt.count)
+    brought = (receipt.quarantine, receipt.seconds, len(receipt.images) + len(receipt.remote))
     tokens = counts((usage.text_in, usage.image_in, usage.output, usage.text_out, usage.total))
     drawn = (plain(usage.raw), _echo_text(receipt.echo))
     holds = (state in FREE, state is AttemptState.AT_RISK)

@@ -111,7 +111,8 @@ class Database:
 
     def value(self, sql: str, **values: object) -> Any:
         """Read the first value of the first row; None where there is none."""
-        row = self.row(sql, **values)
+        with self.reading() as db:
+            row = db.execute(sql, {"catalogue": self.catalogue, **values}).fetchone()
         return None if row is None else row[0]
 
     def change(self, name: str, sql: str, /, **values: object) -> int:
