@@ -10,6 +10,7 @@ from batchgen.executor.exchange import Exchange
 from batchgen.executor.part_writer import PartWriter
 from batchgen.executor.response_handler import MOST_PER_IMAGE, ResponseHandler
 from batchgen.model import Attempt, Charge, Phase, Receipt, Remedy, Verdict
+from batchgen.providers.base64_span import Base64Span
 from batchgen.providers.decode import BodyKind, DecodeError, Document
 from batchgen.providers.dialects import dialect
 from batchgen.providers.json_text import mapping
@@ -20,6 +21,8 @@ from batchgen.storage import Workspace
 
 MOST_IMAGES = 10
 """Images of one line."""
+WITHIN = ("response", "body")
+"""Where the answer to a request stands in its line."""
 BROKEN = Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "batch_line_broken", "its line of the batch's output cannot be read")
 UNANSWERED = Verdict(
     Charge.MAYBE, Remedy.UNCERTAIN, "batch_line_empty", "its line says neither what came nor what failed"
@@ -110,7 +113,7 @@ class OutputFiles:
             call.headers["x-request-id"] = answered["request_id"]
         body = answered.get("body")
         kind = BodyKind.JSON if isinstance(body, Mapping) else BodyKind.OTHER
-        inner = replace(document, value=body, kind=kind)
+        inner = replace(document, value=body, kind=kind, runs=tuple(map(_within, document.runs)))
         receipt = await self.handler.read(attempt, dialect(self.client.provider, attempt.model), call, intake, inner)
         if answered["status_code"] >= 500:
             return replace(receipt, verdict=replace(receipt.verdict, charge=Charge.NO, remedy=Remedy.RETRY))
@@ -166,6 +169,12 @@ class _Line:
         """Throw away what came of a line that broke off."""
         self._intake.close()
         await self._files.discard(self._intake)
+
+
+def _within(run: Base64Span) -> Base64Span:
+    """Say where an image stands in the answer that its line holds."""
+    around = len(WITHIN)
+    return replace(run, names=run.names[around:]) if run.names[:around] == WITHIN else run
 
 
 def _undone(error: Mapping[str, Any]) -> Verdict:

@@ -16,6 +16,7 @@ def test_one_run_submits_and_a_later_one_collects(scene: Rehearsal) -> None:
     assert ended.exit == 0, ended.summary
     assert ended.summary["images"]["stored"] == 10
     assert created(scene) == 1
+    assert {row.code for row in attempts(ended.folder)} == {"ok"}
     adds_up(scene, ended)
     again = scene.run(manifest)
     assert again.exit == 0
