@@ -31,10 +31,10 @@ def deadline(ready_by: time | float, first: datetime, zone: str) -> datetime:
     if not isinstance(ready_by, time):
         return first + timedelta(seconds=ready_by)
     local = first.astimezone(ZoneInfo(zone))
-    found = datetime.combine(local.date(), ready_by, local.tzinfo)
-    if found <= local:
-        found = datetime.combine(local.date() + timedelta(days=1), ready_by, local.tzinfo)
-    return found.astimezone(UTC)
+    days = (local.date(), local.date() + timedelta(days=1))
+    times = (ready_by, ready_by.replace(fold=1))  # an hour may come twice in a night
+    shown = (datetime.combine(day, at, local.tzinfo).astimezone(UTC) for day in days for at in times)
+    return next(moment for moment in shown if moment > first)
 
 
 def by_calls(work: Work, limits: Limits) -> timedelta:

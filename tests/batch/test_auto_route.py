@@ -70,6 +70,21 @@ def test_a_time_of_the_day_is_the_next_one(ready_by: time | float, zone: str, ex
     assert deadline(ready_by, NOW, zone) == expected
 
 
+@pytest.mark.parametrize(
+    ("first", "ready_by", "hours"),
+    [
+        (datetime(2026, 10, 25, 1, 10, tzinfo=UTC), time(2, 30), 1 / 3),
+        (datetime(2026, 10, 25, 0, 40, tzinfo=UTC), time(2, 30), 5 / 6),
+        (datetime(2026, 10, 24, 20, tzinfo=UTC), time(7), 10),
+        (datetime(2027, 3, 28, 0, 10, tzinfo=UTC), time(2, 30), 4 / 3),
+        (datetime(2027, 3, 27, 20, tzinfo=UTC), time(7), 9),
+    ],
+)
+def test_a_time_of_the_day_is_never_over(first: datetime, ready_by: time, hours: float) -> None:
+    """Where an hour comes twice in a night, or not at all, it is the next time that the clock shows it."""
+    assert deadline(ready_by, first, "Europe/Berlin") - first == timedelta(hours=hours)
+
+
 def test_calls_begin_early_enough_whatever_batches_bring() -> None:
     """A provider brings lines when it likes, and takes its time to cancel: everything is there by the deadline."""
     for seed in range(1000):
