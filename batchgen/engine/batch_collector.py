@@ -56,6 +56,9 @@ class BatchCollector:
         for row in await self.rows():
             if context.stops:
                 break
+            if lane_of(row, self._lanes) is None:
+                ended += await self._unseen(row, f"it is at {row.provider}, which this run does not ask")
+                continue
             if row.state is not BatchState.SUBMITTED:
                 await self._recovery.settle(row.id)
                 row = await context.offload(context.ledger.batches.find, row.id)  # noqa: PLW2901
@@ -92,7 +95,8 @@ class BatchCollector:
         return [row for row in await self.rows() if row.id not in self._unseen_here]
 
     def _is_mine(self, row: BatchRow) -> bool:
-        return lane_of(row, self._lanes) is self.context.lane
+        """Whether it is at this provider; what is at none of the run's, the first one tells of."""
+        return (lane_of(row, self._lanes) or self._lanes[0]) is self.context.lane
 
     def _is_early(self, row: BatchRow) -> bool:
         """Whether the provider asked for a pause that is not over."""
@@ -107,12 +111,12 @@ class BatchCollector:
         context, client = self.context, self._batches.client_at(row.base_url)
         assert row.provider_id is not None, "what was submitted has an id there"
         try:
-            told = await client.batch(row.provider_id)
+            told = await client.batch(row.provider_id, row.id)
         except BatchRefusedError as error:
             await self._postpone(row, error.verdict)
             return False
         if told is None:
-            return await self._unseen(row)
+            return await self._unseen(row, "the provider shows this key no such batch")
         files = (told.output_file, told.error_file)
         await context.offload(context.ledger.batches.told, row.id, told.word, told.completed, told.failed, files)
         context.note("batch_polled", batch=row.id, status=told.word, completed=told.completed, failed=told.failed)
@@ -130,18 +134,19 @@ class BatchCollector:
         else:
             self.context.note("batch_cancelled", batch=row.id)
 
-    async def _unseen(self, row: BatchRow) -> bool:
-        """Tell that this key does not see a batch; once its files are gone for certain, what it drew is held."""
+    async def _unseen(self, row: BatchRow, why: str) -> bool:
+        """Tell why this run does not see a batch; once its files are gone for certain, what it drew is held."""
         context = self.context
         self._unseen_here.add(row.id)
-        context.note(
-            "batch_unseen", batch=row.id, provider_id=row.provider_id, why="the provider shows this key no such batch"
-        )
-        if context.clock.now() - row.created < KEPT:
+        context.note("batch_unseen", batch=row.id, provider_id=row.provider_id, why=why)
+        if self._may_come(row):
             return False
         await close_open(context, row, Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "batch_unseen", UNSEEN))
         await context.offload(context.ledger.batches.end, row.id, "unseen", UNSEEN)
         return True
+
+    def _may_come(self, row: BatchRow) -> bool:
+        return self.context.clock.now() - row.created < KEPT
 
     async def _postpone(self, row: BatchRow, verdict: Verdict) -> None:
         """Leave a batch for the next look; a key that is refused stops the run.
@@ -167,8 +172,12 @@ class BatchCollector:
             for file_id in filter(None, (told.output_file, told.error_file)):
                 await reading.read(file_id)
         except UnreadError as error:
-            context.note("batch_postponed", batch=row.id, code="unread", why=str(error))
-            return False
+            if error.verdict:
+                context.note("batch_unread", batch=row.id, file=error.file_id, why=error.verdict.message)
+                await self._postpone(row, error.verdict)
+            if error.verdict is None or self._may_come(row):
+                return False
+            reading.gone = True
         except StorageError as error:
             context.stops.add(Stop(StopKind.STORAGE, str(error)))
             return False
@@ -224,7 +233,5 @@ class BatchCollector:
 
 
 def _lacks_some(reading: BatchReading, told: ProviderBatch) -> bool:
-    """Whether something may have been drawn that stands in no line: a failed batch has drawn nothing."""
-    if told.status is BatchStatus.FAILED:
-        return reading.nameless
+    """Whether something may have been drawn that stands in no line."""
     return reading.nameless or reading.gone or reading.answered < told.completed

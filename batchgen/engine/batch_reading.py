@@ -10,7 +10,7 @@ from batchgen.engine.open_items import attempt_of, settle_late
 from batchgen.executor.batch_client import BatchRefusedError
 from batchgen.executor.batch_output import OutputLine
 from batchgen.ledger import AttemptRow, BatchRow
-from batchgen.model import AttemptState, Purpose, Reason, ReasonCode, Receipt, Remedy, Settings, SlotState
+from batchgen.model import AttemptState, Purpose, Reason, ReasonCode, Receipt, Remedy, Settings, SlotState, Verdict
 
 MODERATED = "moderation_blocked"
 NO_TRY = frozenset({"rate_limit", "slow_down", "not_sent", "batch_expired", "batch_cancelled"})
@@ -20,7 +20,12 @@ MOST_READS = 5
 
 
 class UnreadError(Exception):
-    """A file of a batch could not be read to its end now; what was read is settled."""
+    """A file of a batch could not be read to its end now; what was read is settled. No verdict: the run stopped."""
+
+    def __init__(self, file_id: str, verdict: Verdict | None = None) -> None:
+        self.file_id = file_id
+        self.verdict = verdict
+        super().__init__(file_id)
 
 
 class BatchReading:
@@ -47,22 +52,22 @@ class BatchReading:
 
         What breaks off is resumed behind the last line that was settled. A file is gone when no try finds it.
         """
-        self._offset, tries, why, missed = 0, 0, "", 0
+        self._offset, tries, missed, verdict = 0, 0, 0, None
         while tries < MOST_READS:
             if tries:
                 await self._context.pause(2.0 ** (tries - 1))
             if self._context.stops:
-                break
+                raise UnreadError(file_id)
             before = self._offset
             try:
                 if await self._go_on(file_id):
                     return
-                tries, missed, why = tries + 1, missed + 1, f"{file_id}: the provider shows no such file"
+                tries, missed = tries + 1, missed + 1
             except BatchRefusedError as error:
                 tries = tries + 1 if before == self._offset else 1
-                why = f"{file_id}: {error.verdict.code}: {error.verdict.message}"
-        if missed < MOST_READS:
-            raise UnreadError(why or "the run stopped")
+                verdict = error.verdict
+        if verdict:
+            raise UnreadError(file_id, verdict)
         self.gone = True
 
     async def _go_on(self, file_id: str) -> bool:
@@ -70,20 +75,23 @@ class BatchReading:
         file = await self._client.file(file_id)
         if file is None:
             return False
+        nameless = False
         async with aclosing(self._files.lines(self._row.id, file_id, self._offset, file.bytes or None)) as lines:
             async for line in lines:
-                await self._take(line)
-                self._offset = line.end
+                nameless = nameless or (line.broken and not line.custom_id)
+                if await self._take(line):  # then it was the file, up to here
+                    self._offset, self.nameless = line.end, self.nameless or nameless
                 if self._context.stops:
-                    raise UnreadError("the run stopped")
+                    raise UnreadError(file_id)
+        self.nameless = self.nameless or nameless
         return True
 
-    async def _take(self, line: OutputLine) -> None:
-        """Settle one line; what is settled already, and what is not ours, is passed over."""
+    async def _take(self, line: OutputLine) -> bool:
+        """Settle one line, if it is ours; what is settled already, and what is not ours, is passed over."""
         context, name = self._context, line.custom_id
         row = await context.offload(context.ledger.attempts.find, name) if name else None
-        if row is None or row.handle != self._row.id:
-            self.nameless = self.nameless or (line.broken and not name)
+        is_ours = row is not None and row.handle == self._row.id
+        if row is None or not is_ours:
             context.note("batch_line_strange", batch=self._row.id, line=name[:60], broken=line.broken)
         elif row.ended is not None:
             if name in self._seen:
@@ -97,6 +105,7 @@ class BatchReading:
         self.answered += line.succeeded and name not in self._seen
         self._seen.add(name)
         await line.drop()
+        return is_ours
 
 
 def _tally_of(before: Sequence[AttemptRow]) -> Tally:

@@ -77,7 +77,7 @@ class BatchRecovery:
     async def _adopted(self, row: BatchRow) -> bool:
         """Whether the provider has the batch; it is submitted then."""
         context, client = self.context, self._batches.client_at(row.base_url)
-        told = await client.find(row.id)
+        told = await client.find(row.id, row.input_file)
         if told is None:
             return False
         await context.offload(context.ledger.batches.enter, row.id, BatchState.SUBMITTED, told.id)

@@ -144,6 +144,8 @@ class BatchSubmitter:
                 return
             fresh = [replace(attempt, id=self.context.new_id()) for attempt in chunk.attempts]
             chunk = replace(chunk, attempts=fresh)
+        why = f"a batch was asked for {MOST_ROUNDS} times, and never began"
+        self.context.stops.add(Stop(StopKind.UNAVAILABLE, why))
 
     async def _has_room(self, chunk: Chunk) -> bool:
         """Whether the provider lets so much wait; else it waits here for the batches that are there already."""

@@ -15,6 +15,7 @@ import aiohttp
 from yarl import URL
 
 from batchgen.executor.exchange import sound, trouble_of
+from batchgen.executor.inflate import EncodingError, Inflate
 from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.model import BatchRules, Phase, Provider, Verdict
 from batchgen.providers.batches import OURS, WINDOW, ProviderBatch, batch_from, page_of
@@ -45,6 +46,11 @@ class BatchRefusedError(Exception):
         self.status = status
         self.unclear = unclear
         super().__init__(verdict.message)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether this key is shown nothing there."""
+        return self.status in {404, 410}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +141,7 @@ class BatchClient:
         try:
             return self._file(await self._ask("GET", f"{self._rules.files}/{_segment(file_id)}"))
         except BatchRefusedError as refused:
-            if refused.status == 404:
+            if refused.is_gone:
                 return None
             raise
 
@@ -144,7 +150,7 @@ class BatchClient:
         try:
             told = await self._ask("DELETE", f"{self._rules.files}/{_segment(file_id)}")
         except BatchRefusedError as refused:
-            if refused.status != 404:
+            if not refused.is_gone:
                 raise
         else:
             if isinstance(told, Mapping) and told.get("deleted") is False:
@@ -162,10 +168,10 @@ class BatchClient:
                     return
                 if response.status not in {200, 206}:
                     raise self._refusal(response, await response.content.read(MOST))
-                if response.status == 206 and not _starts_at(response.headers.get("Content-Range", ""), offset):
-                    raise BatchRefusedError(_no_answer(), 206, unclear=False)
-                yield _after(response.content, offset if response.status == 200 else 0)
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+                if not _is_file(response, offset):
+                    raise BatchRefusedError(_no_answer(), response.status, unclear=False)
+                yield _after(_unpacked(response), offset if response.status == 200 else 0)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError, EncodingError) as error:
             raise self._broken(error, Phase.HANDED_OVER) from error
 
     # ---- batches -----------------------------------------------------------------------------------------------------
@@ -178,19 +184,22 @@ class BatchClient:
             "completion_window": WINDOW,
             "metadata": {OURS: ours},
         }
-        return self._batch(await self._ask("POST", self._rules.batches, body=asked))
+        return self._batch(await self._ask("POST", self._rules.batches, body=asked), ours)
 
-    async def batch(self, provider_id: str) -> ProviderBatch | None:
+    async def batch(self, provider_id: str, ours: str) -> ProviderBatch | None:
         """Look a batch up; None when this key sees none of that id."""
         try:
-            return self._batch(await self._ask("GET", f"{self._rules.batches}/{_segment(provider_id)}"))
+            return self._batch(await self._ask("GET", f"{self._rules.batches}/{_segment(provider_id)}"), ours)
         except BatchRefusedError as refused:
-            if refused.status == 404:
+            if refused.is_gone:
                 return None
             raise
 
-    async def find(self, ours: str) -> ProviderBatch | None:
-        """Look through the whole list of batches for our own id; None only when its last page was seen."""
+    async def find(self, ours: str, file_id: str | None) -> ProviderBatch | None:
+        """Look through the whole list of batches for the one of our id or input file.
+
+        None only when the list's last page was seen.
+        """
         after, seen = None, set[str]()
         for _ in range(MOST_PAGES):
             query = {"limit": str(PAGE), **({"after": after} if after else {})}
@@ -198,7 +207,7 @@ class BatchClient:
             if page is None:
                 break
             batches, after = page
-            if found := next((one for one in batches if one.ours == ours), None):
+            if found := next((one for one in batches if one.is_ours(ours, file_id)), None):
                 return found
             if after is None:
                 return None
@@ -221,9 +230,10 @@ class BatchClient:
     # ---- one request -------------------------------------------------------------------------------------------------
 
     @staticmethod
-    def _batch(told: Any) -> ProviderBatch:
+    def _batch(told: Any, ours: str = "") -> ProviderBatch:
+        """Read a batch; an answer about another one, as caches give it, is none."""
         found = batch_from(told)
-        if found is None:
+        if found is None or (ours and found.ours not in {"", ours}):
             raise BatchRefusedError(_no_answer(), 200, unclear=True)
         return found
 
@@ -254,13 +264,14 @@ class BatchClient:
         sent = json.dumps(body).encode() if body is not None else data
         try:
             async with asyncio.timeout(seconds), self._request(method, path, headers, sent, query) as response:
-                phase = Phase.STATUS_SEEN
-                text = await response.content.read(MOST)
-                while len(text) < MOST and (more := await response.content.read(MOST)):
-                    text += more
+                phase, text = Phase.STATUS_SEEN, b""
+                async for piece in _unpacked(response):
+                    text += piece
+                    if len(text) >= MOST:
+                        break
         except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, ValueError) as error:
             raise self._broken(error, Phase.NOT_CONNECTED) from error
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        except (aiohttp.ClientError, OSError, TimeoutError, EncodingError) as error:
             raise self._broken(error, max(phase, Phase.HANDED_OVER, key=list(Phase).index)) from error
         if not 200 <= response.status < 300:
             raise self._refusal(response, text)
@@ -342,9 +353,29 @@ async def _nothing() -> AsyncIterator[bytes]:
         yield piece
 
 
-async def _after(content: aiohttp.StreamReader, skip: int) -> AsyncIterator[bytes]:
+def _is_file(response: aiohttp.ClientResponse, offset: int) -> bool:
+    """Whether what comes is the file from an offset on, or all of it: a web page in its place is not, whatever it says.
+
+    A server that does not say which part it sends sends none, and of a packed file no part can be read.
+    """
+    headers = response.headers
+    if response.status == 206 and not _starts_at(headers.get("Content-Range", ""), offset):
+        return False
+    packed = response.status == 206 and not Inflate(headers.get("Content-Encoding", "")).is_plain
+    return not packed and response.content_type != "text/html"
+
+
+async def _unpacked(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Give what comes, unpacked where a server packs what nobody asked it to."""
+    inflate = Inflate(response.headers.get("Content-Encoding", ""))
+    while chunk := await response.content.readany():
+        for piece in inflate.feed(chunk):
+            yield piece
+
+
+async def _after(pieces: AsyncIterator[bytes], skip: int) -> AsyncIterator[bytes]:
     """Give what comes, without its first `skip` bytes."""
-    while piece := await content.readany():
+    async for piece in pieces:
         if skip >= len(piece):
             skip -= len(piece)
             continue

@@ -60,6 +60,11 @@ class ProviderBatch:
     completed: int = 0
     failed: int = 0
     errors: tuple[BatchError, ...] = ()
+    input_file: str | None = None
+
+    def is_ours(self, ours: str, file_id: str | None) -> bool:
+        """Whether it is the one of our id; some providers keep no metadata: there it is the one of our input file."""
+        return self.ours == ours or (not self.ours and file_id is not None and self.input_file == file_id)
 
 
 def batch_from(value: Any) -> ProviderBatch | None:
@@ -72,9 +77,10 @@ def batch_from(value: Any) -> ProviderBatch | None:
         return None
     word, counts = value["status"], mapping(value.get("request_counts"))
     known = frozenset(BatchStatus) - {BatchStatus.UNDER_WAY}
+    plain = word.casefold().replace("canceled", "cancelled")
     return ProviderBatch(
         value["id"],
-        BatchStatus(word) if word in known else BatchStatus.UNDER_WAY,
+        BatchStatus(plain) if plain in known else BatchStatus.UNDER_WAY,
         safe(word, 40),
         str(mapping(value.get("metadata")).get(OURS, "")),
         _text(value.get("output_file_id")),
@@ -82,6 +88,7 @@ def batch_from(value: Any) -> ProviderBatch | None:
         _count(counts.get("completed")),
         _count(counts.get("failed")),
         _errors(value.get("errors")),
+        _text(value.get("input_file_id")),
     )
 
 

@@ -26,8 +26,11 @@ def alert(event: str, facts: Mapping[str, Any], where: Callable[[str], str]) -> 
             rest = "what nobody else draws waits for a later run, and all else goes on"
             return Alert(facts["why"], "; ".join(filter(None, (safe(facts["why"], 300), advice, rest))))
         case "batch_unseen":
-            why = f"{facts['batch']}: {facts['why']}; with the key that submitted it, the same command collects it"
-            return Alert(facts["batch"], why)
+            then = "with the provider and the key that it was submitted with, the same command collects it"
+            return Alert(facts["batch"], f"{facts['batch']}: {facts['why']}; {then}")
+        case "batch_unread":
+            why = f"what {facts['batch']} brought cannot be read now: {safe(facts['why'], 300)}"
+            return Alert(facts["batch"], f"{why}; the same command reads it again, and nothing is asked for again")
         case "provider_out":
             why = f"{facts['provider']} is not asked any more: {safe(facts['why'], 200)}; its jobs go on elsewhere"
             return Alert(facts["provider"], why)

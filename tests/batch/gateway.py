@@ -1,0 +1,110 @@
+"""A gateway before the mock server that changes some of its answers."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Passed:
+    """One answer of the mock on its way: what it answers, and what may be given in its place."""
+
+    method: str
+    path: str
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def json(self) -> Any:
+        """Its body."""
+        return json.loads(self.body)
+
+    @property
+    def is_creation(self) -> bool:
+        """Whether a batch was asked for."""
+        return self.method == "POST" and self.path.endswith("/batches")
+
+    @property
+    def is_poll(self) -> bool:
+        """Whether it tells of one batch."""
+        return self.method == "GET" and "/batches/" in self.path and self.status == 200
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a page of the list of batches."""
+        return self.method == "GET" and "/batches?" in self.path
+
+    @property
+    def is_output(self) -> bool:
+        """Whether it is what a batch brought."""
+        return self.method == "GET" and self.path.endswith("/content")
+
+    def saying(self, status: int, body: Any, **headers: str) -> "Passed":
+        """Give another answer."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return Passed(self.method, self.path, status, data, {"Content-Type": "application/json", **names})
+
+
+Alter = Callable[[Passed], Passed | None]
+
+
+@contextmanager
+def gateway(base_url: str, alter: Alter) -> Iterator[str]:
+    """Serve the mock at another address, which is given; `alter` says what to answer instead, if anything."""
+    origin = "{0.scheme}://{0.netloc}".format(urlsplit(base_url))
+
+    class Handler(BaseHTTPRequestHandler):
+        def _serve(self) -> None:
+            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or None
+            names = {name: value for name, value in self.headers.items() if name.lower() not in {"host", "connection"}}
+            asked = urllib.request.Request(origin + self.path, sent, names, method=self.command)
+            try:
+                with urllib.request.urlopen(asked) as answer:
+                    came = Passed(self.command, self.path, answer.status, answer.read(), dict(answer.headers))
+            except urllib.error.HTTPError as refused:
+                came = Passed(self.command, self.path, refused.code, refused.read(), dict(refused.headers))
+            given = alter(came) or came
+            self.send_response(given.status)
+            for name, value in given.headers.items():
+                if name.lower() not in {"content-length", "transfer-encoding", "connection"}:
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(given.body)))
+            self.end_headers()
+            self.wfile.write(given.body)
+
+        do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - the library's names
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}{urlsplit(base_url).path}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def once(alter: Alter) -> Alter:
+    """Alter one answer; all others pass."""
+    done: list[bool] = []
+
+    def first(came: Passed) -> Passed | None:
+        given = None if done else alter(came)
+        done.extend([True] if given else [])
+        return given
+
+    return first
