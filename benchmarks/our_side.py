@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from batchgen.cli.command import Context
 from batchgen.cli.console import Console
-from batchgen.cli.context import Context
 from batchgen.cli.invoke import invoke
 from batchgen.runtime import event_loop
 from benchmarks.probe import Probe

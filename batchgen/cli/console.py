@@ -5,15 +5,22 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from pathlib import Path
 from typing import Any, TextIO
 
-from batchgen.errors import Problem, Severity
+from batchgen.errors import Place, Problem, Severity
 from batchgen.text import safe
 
 WIDTH = 80
 """Columns of a line that no terminal shows."""
 LEAST_WIDTH = 40
 """Columns below which lines are left to the terminal to break."""
+SHOWN = 100
+"""Columns that are shown of a line that a problem is about."""
+BEFORE = 40
+"""Columns shown before the mark where such a line is longer."""
+_TEXT = frozenset({".yaml", ".yml", ".csv", ".tsv", ".jsonl", ".json", ".txt"})
 
 
 class SafeStream:
@@ -102,8 +109,6 @@ class Console:
             word = self._coloured(f"{problem.severity}:", problem.severity is Severity.ERROR)
             self.err(f"{safe(before, 1000)}: {word} {safe(problem.message, 1000)}")
             if problem.place and self.talk.isatty():
-                from batchgen.cli.render.source import excerpt
-
                 self.err(excerpt(problem.place))
 
     def _coloured(self, word: str, bad: bool) -> str:  # noqa: FBT001
@@ -146,3 +151,31 @@ class Console:
         import csv
 
         csv.writer(self.data, lineterminator="\n").writerows(rows)
+
+
+def excerpt(place: Place) -> str:
+    """Show the line with its number; empty where there is none to show."""
+    line = _line(place)
+    if not line.strip():
+        return ""
+    from batchgen.cli.render.table import columns_of, cut
+
+    start = max(0, place.column - 1 - BEFORE) if len(line) > SHOWN else 0
+    shown = cut(safe(line[start:], 10 * SHOWN), SHOWN)
+    number = f"{place.line:>5} | "
+    if not place.column:
+        return number + shown
+    indent = columns_of(safe(line[start : place.column - 1], 10 * SHOWN))
+    return f"{number}{shown}\n{' ' * 5} | {' ' * indent}^"
+
+
+def _line(place: Place) -> str:
+    """Return the line as it is; nothing where it cannot be read, or is of no text file."""
+    path = Path(place.file)
+    if not place.line or path.suffix.lower() not in _TEXT or not path.is_file():
+        return ""
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            return next(islice(file, place.line - 1, None), "").rstrip("\r\n").replace("\t", " ")
+    except OSError:
+        return ""

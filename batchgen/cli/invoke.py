@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 import click
 
+from batchgen.cli.command import Context
 from batchgen.cli.console import Console
-from batchgen.cli.context import Context, verdict
 from batchgen.cli.group import root
 from batchgen.cli.render.table import width
 from batchgen.errors import (
@@ -19,11 +19,13 @@ from batchgen.errors import (
     Exit,
     InputError,
     Locked,
+    Problem,
+    Severity,
     UnavailableError,
     out_of_memory,
 )
 from batchgen.runtime.garbage import rare_collections
-from batchgen.text import safe
+from batchgen.text import counted, safe
 
 # What a machine refuses whatever the program does: a folder that is gone, a name that is too long, a disk that is full.
 _REFUSALS = frozenset(
@@ -126,9 +128,16 @@ def _name(parsed: click.Context) -> str:
 def _refused(error: BatchgenError, console: Console) -> int:
     if isinstance(error, InputError):
         console.tell(error.problems)
-        console.err(verdict(error.problems, error.more))
+        console.err(_verdict(error.problems, error.more))
     else:
         console.fail(error)
         if isinstance(error, _BEFORE_ANYTHING):
             console.err("Nothing was spent.")
     return error.exit
+
+
+def _verdict(problems: Sequence[Problem], more: int) -> str:
+    """How many of how many, and that nothing was spent."""
+    errors = sum(problem.severity is Severity.ERROR for problem in problems)
+    first = f"the first {errors:,} of " if more else ""
+    return f"{first}{counted(errors + more, 'error')}; nothing was sent and nothing was spent."

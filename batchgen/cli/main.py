@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None, *, at: Callable[[str], None] | None 
         console.out(answer())
         status = 0
     else:
-        from batchgen.cli.context import Context
+        from batchgen.cli.command import Context
         from batchgen.cli.invoke import invoke
 
         status = invoke(words, Context(console, at))

@@ -3,28 +3,31 @@
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from batchgen.money import MicroUSD, from_usd
+from batchgen.money import from_usd
 from batchgen.text import seconds
 
 if TYPE_CHECKING:
     from batchgen.model.shard import Shard
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
-class Money(click.ParamType[MicroUSD]):
-    """Dollars as a person writes them."""
+class Read(click.ParamType[T]):
+    """What a function reads of a word; its ValueError says what is wrong."""
 
-    name = "USD"
+    def __init__(self, name: str, read: Callable[[str], T]) -> None:
+        self.name, self._read = name, read
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> MicroUSD:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> T:
         try:
-            return from_usd(str(value))
+            return self._read(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -41,33 +44,43 @@ class LocalPath(click.Path):
             self.fail(str(error), param, ctx)
 
 
-class Duration(click.ParamType[float]):
-    """A duration such as `90d`, `2h`, `1h30m` or `45s`, in seconds; `with_unit`: a bare number is none."""
-
-    name = "TIME"
-
-    def __init__(self, *, with_unit: bool = False) -> None:
-        self.with_unit = with_unit
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, float):
-            return value
-        found = None if self.with_unit and str(value).strip()[-1:].isdigit() else seconds(str(value))
-        if not found:
-            self.fail(f"invalid duration {value!r}; write it as 90d, 2h, 1h30m or 45s", param, ctx)
-        return found
+def _duration(text: str, *, with_unit: bool = False) -> float:
+    found = None if with_unit and text.strip()[-1:].isdigit() else seconds(text)
+    if not found:
+        raise ValueError(f"invalid duration {text!r}; write it as 90d, 2h, 1h30m or 45s")
+    return found
 
 
-class Month(click.ParamType[str]):
-    """A month of the calendar such as `2026-11`."""
+def _month(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", text, re.ASCII) or text < "1970":
+        raise ValueError(f"{text!r} is no month, such as 2026-11")
+    return text
 
-    name = "YYYY-MM"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", str(value), re.ASCII) or str(value) < "1970":
-            self.fail(f"{value!r} is no month, such as 2026-11", param, ctx)
-        return str(value)
+def _store(text: str) -> str:
+    from batchgen.app.config.stores import store_address
+    from batchgen.errors import InputError
 
+    try:
+        return store_address(text)
+    except InputError as error:
+        raise ValueError(error.problems[0].message) from None
+
+
+def _shard(text: str) -> "Shard":
+    from batchgen.model.shard import Shard
+
+    return Shard.read(text)
+
+
+MONEY = Read("USD", from_usd)
+DURATION = Read("TIME", _duration)
+"""A duration such as `90d`, `2h`, `1h30m` or `45s`, in seconds."""
+AGE = Read("TIME", partial(_duration, with_unit=True))
+"""The same, where a bare number is none: nothing is removed on a guess."""
+MONTH = Read("YYYY-MM", _month)
+STORE = Read("URL", _store)
+SHARD = Read("I/N", _shard)
 
 manifest_argument = click.argument("manifest", type=LocalPath())
 output_argument = click.argument("output", required=False, type=LocalPath())
@@ -77,6 +90,9 @@ provider_option = click.option(
 )
 base_url_option = click.option(
     "--base-url", metavar="URL", help="Another address for the provider, such as a proxy or a test server."
+)
+only_option = click.option(
+    "--only", multiple=True, metavar="PATTERN", help="Only jobs whose id matches, such as 'sofa-*'; repeatable."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object; money in micro-dollars.")
 
@@ -89,42 +105,17 @@ rejected_option = click.option(
 )
 
 
-def store_address(_ctx: click.Context, _param: click.Parameter, text: str | None) -> str | None:
-    """Read the address of a store."""
-    from batchgen.app.config.stores import store_address as read
-    from batchgen.errors import InputError
-
-    try:
-        return read(text) if text else None
-    except InputError as error:
-        raise click.BadParameter(str(error.problems[0].message)) from None
-
-
-store_option = click.option(
-    "--store", metavar="URL", callback=store_address, help="Where images are kept, such as s3://bucket/catalogue."
-)
+store_option = click.option("--store", type=STORE, help="Where images are kept, such as s3://bucket/catalogue.")
 copy_from_option = click.option(
     "--copy-from",
-    metavar="URL",
-    callback=store_address,
+    type=STORE,
     help="Copy images that an older --store holds into the present one.",
 )
 
 
-def read_shard(ctx: click.Context, param: click.Parameter, text: str | None) -> "Shard | None":
-    """Read a shard, such as 3/8."""
-    from batchgen.model.shard import Shard
-
-    try:
-        return Shard.read(text) if text else None
-    except ValueError as error:
-        raise click.BadParameter(str(error), ctx, param) from None
-
-
 shard_option = click.option(
     "--shard",
-    metavar="I/N",
-    callback=read_shard,
+    type=SHARD,
     help="Only the I-th of N parts of all jobs, such as 3/8, with an N-th of every limit, in a folder of its own.",
 )
 

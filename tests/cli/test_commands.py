@@ -13,11 +13,11 @@ import pytest
 from batchgen.app.config.options import Options
 from batchgen.app.run.run_end import RunResult
 from batchgen.app.watch import Progress
+from batchgen.cli.command import Context
 from batchgen.cli.commands import resolve
 from batchgen.cli.commands.plan import print_json
 from batchgen.cli.commands.run import always_json, show_end
 from batchgen.cli.console import Console
-from batchgen.cli.context import Context
 from batchgen.cli.invoke import guard
 from batchgen.cli.screen import screen
 from batchgen.errors import AccountError, Exit, InputError, Problem, StorageError

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batchgen.app.config.arguments import READERS
-from batchgen.cli.params import Duration
+from batchgen.cli.params import AGE, DURATION
 from batchgen.manifest.form import duration
 
 NUMBERS = st.from_regex(r"[0-9]{1,4}(\.[0-9]{1,2})?", fullmatch=True)
@@ -32,7 +32,7 @@ def _read(reader: Callable[[str], object], words: str) -> object:
 def test_a_duration_is_the_same_in_a_manifest_on_the_command_line_and_in_python(words: str) -> None:
     """What one of them takes, and what it means, the others do too; only a manifest takes none at all: `0`."""
     stated = _read(duration, words) or None
-    assert _read(lambda text: Duration().convert(text, None, None), words) == stated
+    assert _read(lambda text: DURATION.convert(text, None, None), words) == stated
     assert _read(READERS["max_duration"], words) == stated
 
 
@@ -40,4 +40,4 @@ def test_a_duration_is_the_same_in_a_manifest_on_the_command_line_and_in_python(
 def test_how_old_is_what_is_removed_is_said_with_a_unit(words: str) -> None:
     """Ninety days or ninety seconds: nothing is removed on a guess."""
     with pytest.raises(click.BadParameter, match="invalid duration"):
-        Duration(with_unit=True).convert(words, None, None)
+        AGE.convert(words, None, None)

@@ -14,7 +14,7 @@ from batchgen.app.preview.doctor import Finding
 from batchgen.cli.console import Console
 from batchgen.cli.index import COMMANDS
 from batchgen.cli.render import catalogue, money, upkeep
-from batchgen.cli.render.plan import plan_head, plan_line
+from batchgen.cli.render.money import plan_head, plan_line
 from batchgen.cli.render.summary import final_block, status_block
 from batchgen.cli.render.table import paragraph
 from batchgen.cli.render.upkeep import pruned

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from batchgen.cli.commands.status import Redrawn
 from batchgen.cli.console import Console
-from batchgen.cli.redrawn import Redrawn
 from batchgen.cli.screen import Bar, Lines, Quiet, Screen, screen
 from tests.cli.examples import PROGRESS
 

@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.cli.console import Console
-from batchgen.cli.render.money import estimate
-from batchgen.cli.render.plan import plan_line
-from batchgen.cli.render.source import excerpt
+from batchgen.cli.console import Console, excerpt
+from batchgen.cli.render.money import estimate, plan_line
 from batchgen.cli.render.table import width
 from batchgen.errors import Place, Problem, Severity
 from tests.cli import examples

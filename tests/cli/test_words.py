@@ -18,7 +18,7 @@ from batchgen.app.watch import Progress, progress_line
 from batchgen.cli.console import Console
 from batchgen.cli.render import money, upkeep
 from batchgen.cli.render.catalogue import models, providers
-from batchgen.cli.render.plan import plan_head, plan_line
+from batchgen.cli.render.money import plan_head, plan_line
 from batchgen.cli.render.summary import final_block, status_block
 from batchgen.cli.render.table import number, table, text
 from batchgen.errors import Exit, InputError, Place, Problem, Severity

@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
-from batchgen.cli.params import LocalPath, read_shard, store_address
-from batchgen.errors import Exit
+from batchgen.cli.command import Context, subcommand
+from batchgen.cli.params import SHARD, STORE, LocalPath
 
 if TYPE_CHECKING:
     from batchgen.model.shard import Shard
@@ -17,11 +15,8 @@ if TYPE_CHECKING:
 @subcommand("adopt")
 @click.argument("output", required=False)
 @click.option("--output", "into", metavar="DIR", type=LocalPath(), help="With a store: the folder that is made.")
-@click.option(
-    "--shard", metavar="I/N", callback=read_shard, help="With a store that shards share: whose images are taken in."
-)
-@click.pass_context
-def command(ctx: click.Context, /, output: str | None, into: Path | None, shard: "Shard | None") -> int:
+@click.option("--shard", type=SHARD, help="With a store that shards share: whose images are taken in.")
+def command(context: Context, output: str | None, into: Path | None, shard: "Shard | None") -> None:
     """Rebuild the lost ledger of the folder OUTPUT from its images and what was written beside them.
 
     Afterwards a run knows what is stored and pays for none of it again. Nothing is sent, no image is changed.
@@ -35,16 +30,15 @@ def command(ctx: click.Context, /, output: str | None, into: Path | None, shard:
     from batchgen.app.output.adopt import adopt
     from batchgen.cli.render.upkeep import adopted
 
-    context: Context = ctx.obj
     if output is not None and is_address(output):
-        result = adopt(into, address=store_address(ctx, ctx.command.params[0], output) or "", shard=shard)
+        result = adopt(into, address=STORE.convert(output, None, None), shard=shard)
     elif into is not None or shard is not None:
         raise click.UsageError("--output and --shard go with the address of a store; otherwise give the folder alone.")
     else:
+        ctx = click.get_current_context()
         folder = LocalPath().convert(output, ctx.command.params[0], ctx) if output else None
         result = adopt(context.output(folder))
     context.console.out(adopted(result))
-    return Exit.OK
 
 
 def is_address(text: str) -> bool:

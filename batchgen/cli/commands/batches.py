@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
+from batchgen.cli.command import Context, subcommand
 from batchgen.cli.params import json_option, output_argument
 from batchgen.errors import Exit
 
@@ -14,7 +13,6 @@ from batchgen.errors import Exit
 @output_argument
 @click.option("--cancel", metavar="ID|all", help="Ask the provider to cancel this batch, or all that are there.")
 @json_option
-@click.pass_obj
 def command(context: Context, output: Path | None, *, cancel: str | None, as_json: bool) -> int:
     """List the batches of the folder OUTPUT: state, counts, money and times, as of the latest run.
 

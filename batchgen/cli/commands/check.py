@@ -3,10 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import click
-
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
+from batchgen.cli.command import Context, subcommand
 from batchgen.cli.params import reads_manifest, skip_bad_rows_option
 from batchgen.errors import Exit, InputError
 
@@ -14,7 +11,6 @@ from batchgen.errors import Exit, InputError
 @subcommand("check")
 @reads_manifest
 @skip_bad_rows_option
-@click.pass_obj
 def command(context: Context, /, manifest: Path, *, as_json: bool, **words: Any) -> int:
     """Find errors and doubtful places in MANIFEST. Nothing is sent.
 

@@ -2,15 +2,12 @@
 
 import click
 
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
-from batchgen.errors import Exit
+from batchgen.cli.command import Context, subcommand
 
 
 @subcommand("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-@click.pass_obj
-def command(context: Context, shell: str) -> int:
+def command(context: Context, shell: str) -> None:
     """Print the script that makes a shell complete commands, options and paths.
 
     Examples:
@@ -21,4 +18,3 @@ def command(context: Context, shell: str) -> int:
     from batchgen.cli.group import completion
 
     context.console.out(completion(shell))
-    return Exit.OK

@@ -6,24 +6,18 @@ from typing import Any
 
 import click
 
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
-from batchgen.cli.params import LocalPath, Money
-from batchgen.errors import Exit
+from batchgen.cli.command import Context, subcommand
+from batchgen.cli.params import MONEY, LocalPath, Read
 
-_CHANGES: dict[str, click.ParamType[Any]] = {"concurrency": click.IntRange(min=1), "max_cost": Money()}
+_CHANGES: dict[str, click.ParamType[Any]] = {"concurrency": click.IntRange(min=1), "max_cost": MONEY}
 
 
-class Change(click.ParamType[tuple[str, Any]]):
-    """A limit and what it shall be: `concurrency=8`."""
-
-    name = "NAME=VALUE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
-        name, equals, text = str(value).partition("=")
-        if name not in _CHANGES or not equals:
-            self.fail(f"{value!r} is not a change: give concurrency=8 or max_cost=50", param, ctx)
-        return name, _CHANGES[name].convert(text, param, ctx)
+def _change(word: str) -> tuple[str, Any]:
+    """Read a limit and what it shall be: `concurrency=8`."""
+    name, equals, text = word.partition("=")
+    if name not in _CHANGES or not equals:
+        raise ValueError(f"{word!r} is not a change: give concurrency=8 or max_cost=50")
+    return name, _CHANGES[name](text)
 
 
 def _once(_ctx: click.Context, _param: click.Parameter, changes: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -37,9 +31,8 @@ def _once(_ctx: click.Context, _param: click.Parameter, changes: Sequence[tuple[
 @click.argument(
     "do", metavar="pause|resume|drain|redraw|set", type=click.Choice(["pause", "resume", "drain", "redraw", "set"])
 )
-@click.argument("changes", nargs=-1, type=Change(), callback=_once, metavar="[NAME=VALUE]...")
-@click.pass_obj
-def command(context: Context, output: Path, do: str, changes: dict[str, Any]) -> int:
+@click.argument("changes", nargs=-1, type=Read("NAME=VALUE", _change), callback=_once, metavar="[NAME=VALUE]...")
+def command(context: Context, output: Path, do: str, changes: dict[str, Any]) -> None:
     """Steer the run at work in the folder OUTPUT: pause, resume, drain, redraw, or set its limits.
 
     A pause starts nothing new; what is under way ends. Drain ends the run when that has ended, with exit status 4.
@@ -66,4 +59,3 @@ def command(context: Context, output: Path, do: str, changes: dict[str, Any]) ->
     if not answer.taken:
         raise InputError(f"the run refuses: {answer.why}")
     context.console.out(f"{answer.why}")
-    return Exit.OK

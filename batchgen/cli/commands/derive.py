@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
+from batchgen.cli.command import Context, subcommand
 from batchgen.cli.params import LocalPath, json_option, output_argument
 from batchgen.errors import Exit
 from batchgen.text import safe
@@ -18,7 +17,6 @@ from batchgen.text import safe
     "--only", metavar="PATTERN", multiple=True, help="Only images of jobs whose id matches, such as 'sofa-*'."
 )
 @json_option
-@click.pass_obj
 def command(
     context: Context, output: Path | None, *, manifest: Path | None, only: tuple[str, ...], as_json: bool
 ) -> int:

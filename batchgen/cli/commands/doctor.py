@@ -4,9 +4,8 @@ from pathlib import Path
 
 import click
 
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
-from batchgen.cli.params import LocalPath, base_url_option, provider_option, store_address
+from batchgen.cli.command import Context, subcommand
+from batchgen.cli.params import STORE, LocalPath, base_url_option, provider_option
 from batchgen.errors import Exit
 
 
@@ -14,8 +13,7 @@ from batchgen.errors import Exit
 @click.argument("manifest", type=LocalPath(), required=False)
 @provider_option
 @base_url_option
-@click.option("--store", metavar="URL", callback=store_address, help="Try a store too: a small object comes and goes.")
-@click.pass_obj
+@click.option("--store", type=STORE, help="Try a store too: a small object comes and goes.")
 def command(
     context: Context, manifest: Path | None, provider: str | None, base_url: str | None, store: str | None
 ) -> int:

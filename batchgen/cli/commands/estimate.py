@@ -5,10 +5,8 @@ from typing import Any
 
 import click
 
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
+from batchgen.cli.command import Context, subcommand
 from batchgen.cli.params import reads_manifest, skip_bad_rows_option
-from batchgen.errors import Exit
 
 
 @subcommand("estimate")
@@ -21,7 +19,6 @@ from batchgen.errors import Exit
 @click.option(
     "--csv", "as_csv", is_flag=True, help="Print the table as comma-separated values, money in micro-dollars."
 )
-@click.pass_obj
 def command(
     context: Context,
     /,
@@ -32,7 +29,7 @@ def command(
     as_csv: bool,
     as_json: bool,
     **words: Any,
-) -> int:
+) -> None:
     """Price MANIFEST by model, size, quality, provider and tag. Nothing is sent.
 
     `low` and `high` bound the cost; `expected` learns from your own ledger. Images that are stored already are not
@@ -66,4 +63,3 @@ def command(
     else:
         compared = "\n" + money.comparison(result.compare) if result.compare else ""
         context.console.out(money.estimate(result) + money.other_route(result) + compared)
-    return Exit.OK

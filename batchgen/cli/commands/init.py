@@ -7,10 +7,9 @@ from pathlib import Path
 
 import click
 
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
+from batchgen.cli.command import Context, subcommand
 from batchgen.cli.params import LocalPath
-from batchgen.errors import Exit, InputError, StorageError
+from batchgen.errors import InputError, StorageError
 from batchgen.text import safe
 
 # Name in the user's folder -> template in the package.
@@ -29,8 +28,7 @@ _BAD_NAMES = frozenset({errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.E
     type=LocalPath(),
     help="Look at an export of a shop (CSV, TSV, XLSX, JSONL or Parquet) and write a manifest for it.",
 )
-@click.pass_obj
-def command(context: Context, folder: Path, export: Path | None) -> int:
+def command(context: Context, folder: Path, export: Path | None) -> None:
     """Write a commented starter manifest, a CSV and an .env.example into DIR, by default the working directory.
 
     The starter runs as it is, with sample images from this machine, no key and no cost. With --from, the manifest is
@@ -43,27 +41,26 @@ def command(context: Context, folder: Path, export: Path | None) -> int:
       batchgen init --from export.csv
     """
     if export is not None:
-        return _from_export(context, export, folder)
-    for path in write_starter(folder):
-        context.console.out(f"wrote {safe(path, 1000)}")
-    manifest = safe(shlex.quote(str(folder / "catalogue.yaml")), 1000)
-    context.console.out(f"\nNext:\n  batchgen plan {manifest}\n  batchgen run {manifest}")
-    return Exit.OK
+        manifest, look = _from_export(context, export, folder), "check"
+    else:
+        for path in write_starter(folder):
+            context.console.out(f"wrote {safe(path, 1000)}")
+        manifest, look = folder / "catalogue.yaml", "plan"
+    named = safe(shlex.quote(str(manifest)), 1000)
+    context.console.out(f"\nNext:\n  batchgen {look} {named}\n  batchgen run {named}")
 
 
-def _from_export(context: Context, export: Path, folder: Path) -> int:
+def _from_export(context: Context, export: Path, folder: Path) -> Path:
     from batchgen.app.preview.from_export import manifest_for
     from batchgen.app.preview.plan import estimate_manifest
-    from batchgen.cli.render import guessed, money
+    from batchgen.cli.render import money, upkeep
 
     written = manifest_for(export, folder)
-    context.console.out(guessed.told(written))
+    context.console.out(upkeep.guessed(written))
     result = estimate_manifest(written.path, context.options())
     context.console.tell(problem for problem in result.warnings if problem not in written.told)
     context.console.out(f"\n{money.total(result)}")
-    manifest = safe(shlex.quote(str(written.path)), 1000)
-    context.console.out(f"\nNext:\n  batchgen check {manifest}\n  batchgen run {manifest}")
-    return Exit.OK
+    return written.path
 
 
 def write_starter(folder: Path) -> list[Path]:

@@ -6,10 +6,8 @@ from typing import Any
 
 import click
 
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
-from batchgen.cli.params import LocalPath
-from batchgen.errors import Exit
+from batchgen.cli.command import Context, subcommand
+from batchgen.cli.params import LocalPath, Read
 
 _SHARE = click.FloatRange(0, 1)
 _SECONDS = click.FloatRange(min=0)
@@ -20,30 +18,30 @@ DIALECTS = (
 )
 
 
-class Range(click.ParamType[tuple[float, float]]):
+def _range(word: str) -> tuple[float, float]:
     """Seconds: `0.5`, or `1-3` for anything between."""
-
-    name = "SECONDS"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
-        low, dash, high = str(value).partition("-")
-        try:
-            span = float(low), float(high if dash else low)
-        except ValueError:
-            self.fail(f"{value!r} is neither a number of seconds, such as 0.5, nor a range, such as 1-3", param, ctx)
-        if not 0 <= span[0] <= span[1] < float("inf"):
-            self.fail(f"{value!r} does not run from a smaller to a larger number of seconds", param, ctx)
-        return span
-
-
-def _factor(_ctx: click.Context, _param: click.Parameter, value: str) -> Decimal:
+    low, dash, high = word.partition("-")
     try:
-        factor = Decimal(value)
+        span = float(low), float(high if dash else low)
+    except ValueError:
+        raise ValueError(f"{word!r} is neither a number of seconds, such as 0.5, nor a range, such as 1-3") from None
+    if not 0 <= span[0] <= span[1] < float("inf"):
+        raise ValueError(f"{word!r} does not run from a smaller to a larger number of seconds")
+    return span
+
+
+def _factor(word: str) -> Decimal:
+    try:
+        factor = Decimal(word)
     except InvalidOperation:
         factor = Decimal(-1)
     if not factor.is_finite() or factor <= 0:
-        raise click.BadParameter(f"{value!r} is not a positive number")
+        raise ValueError(f"{word!r} is not a positive number")
     return factor
+
+
+_SPAN = Read("SECONDS", _range)
+_TIMES = Read("X", _factor)
 
 
 @subcommand("mock")
@@ -58,7 +56,7 @@ def _factor(_ctx: click.Context, _param: click.Parameter, value: str) -> Decimal
     help=f"Whose ways to copy: {', '.join(DIALECTS)}.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides every chance below.")
-@click.option("--latency", type=Range(), default="0", help="Before an answer: 0.5, or 1-3.  [default: 0]")
+@click.option("--latency", type=_SPAN, default="0", help="Before an answer: 0.5, or 1-3.  [default: 0]")
 @click.option("--errors", type=_SHARE, default=0.0, metavar="SHARE", help="Calls that fail, uncharged, 0 to 1.")
 @click.option("--partial", type=_SHARE, default=0.0, metavar="SHARE", help="Calls that bring fewer images.")
 @click.option("--moderation", type=_SHARE, default=0.0, metavar="SHARE", help="Prompts that are moderated.")
@@ -67,15 +65,14 @@ def _factor(_ctx: click.Context, _param: click.Parameter, value: str) -> Decimal
 @click.option("--input-images-per-minute", type=_COUNT, metavar="N", help="The same for references.")
 @click.option("--tokens-per-minute", type=_COUNT, metavar="N", help="The same for tokens.")
 @click.option("--window-seconds", type=_SECONDS, default=60.0, help="The length of those minutes.  [default: 60]")
-@click.option("--price-factor", callback=_factor, default="1", metavar="X", help="Charge this many times the price.")
+@click.option("--price-factor", type=_TIMES, default="1", help="Charge this many times the price.")
 @click.option("--url-seconds", type=_SECONDS, default=86_400.0, help="How long addresses of images live.")
 @click.option("--stall-seconds", type=_SECONDS, default=5.0, help="How long stalling faults stall.  [default: 5]")
 @click.option("--moderated", type=click.Choice(["dropped", "null", "empty"]), help="What stands for a moderated image.")
 @click.option("--serve-retired/--refuse-retired", default=True, help="Draw with models that were shut down, or refuse.")
 @click.option("--variations/--no-variations", default=None, help="Serve variations.  [default: as the dialect]")
 @click.option("--faults", type=LocalPath(), metavar="FILE", help="A JSON list of faults to show.")
-@click.pass_obj
-def command(context: Context, /, *, faults: Path | None, **words: Any) -> int:
+def command(context: Context, /, *, faults: Path | None, **words: Any) -> None:
     """Serve a local Images API on loopback: real HTTP, limits, faults, sample images and its own bill.
 
     Its address is the only line on stdout. `GET /bill` tells what it charged, request by request. Prompts may ask for
@@ -96,4 +93,3 @@ def command(context: Context, /, *, faults: Path | None, **words: Any) -> int:
     rules = load_rules(faults) if faults else ()
     words["moderated"] = Moderated(words["moderated"]) if words["moderated"] else None
     serve(MockConfig(rules=rules, **words), context.console.say_at_once)
-    return Exit.OK

@@ -1,15 +1,10 @@
 """`batchgen models`: the known models."""
 
-import click
-
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
-from batchgen.errors import Exit
+from batchgen.cli.command import Context, subcommand
 
 
 @subcommand("models")
-@click.pass_obj
-def command(context: Context) -> int:
+def command(context: Context) -> None:
     """List the known models: life span, sizes, qualities, prices and their dates. Nothing is sent.
 
     A manifest may override a price under `prices`.
@@ -21,4 +16,3 @@ def command(context: Context) -> int:
     from batchgen.cli.render.catalogue import models
 
     context.console.out(models(catalog.models()))
-    return Exit.OK

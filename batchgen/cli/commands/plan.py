@@ -4,13 +4,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from batchgen.cli.command import subcommand
+from batchgen.cli.command import Context, subcommand
 from batchgen.cli.console import Console
-from batchgen.cli.context import Context
 from batchgen.cli.params import reads_manifest, rejected_option, skip_bad_rows_option
-from batchgen.errors import Exit
 
 if TYPE_CHECKING:
     from batchgen.app.config.options import Options
@@ -24,8 +20,7 @@ AT_ONCE = 256
 @reads_manifest
 @skip_bad_rows_option
 @rejected_option
-@click.pass_obj
-def command(context: Context, /, manifest: Path, *, as_json: bool, **words: Any) -> int:
+def command(context: Context, /, manifest: Path, *, as_json: bool, **words: Any) -> None:
     """Say for each job of MANIFEST what a run would do, why, and what it may cost. Nothing is sent.
 
     Each job has one of these words:
@@ -49,14 +44,13 @@ def command(context: Context, /, manifest: Path, *, as_json: bool, **words: Any)
 
     Exit status: 0, or 2 when the manifest has errors.
     """
-    return show_plan(context, manifest, context.options(**words), as_json=as_json)
+    show_plan(context, manifest, context.options(**words), as_json=as_json)
 
 
-def show_plan(context: Context, manifest: Path, options: "Options", *, as_json: bool, quiet: bool = False) -> int:
+def show_plan(context: Context, manifest: Path, options: "Options", *, as_json: bool, quiet: bool = False) -> None:
     """Print the plan as lines or as one JSON object; a million jobs are never in memory at once."""
     from batchgen.app.preview.plan import plan_manifest
-    from batchgen.cli.render.money import at_each, total
-    from batchgen.cli.render.plan import plan_head, plan_line
+    from batchgen.cli.render.money import at_each, plan_head, plan_line, total
 
     result = plan_manifest(manifest, options)
     if not quiet:
@@ -70,7 +64,6 @@ def show_plan(context: Context, manifest: Path, options: "Options", *, as_json: 
         if not quiet:
             context.console.out("\n" + total(result.estimate) + at_each(result.estimate))
     context.console.tell(() if quiet else result.estimate.warnings)
-    return Exit.OK
 
 
 def print_json(console: Console, rows: "Iterable[Planned]", estimate: "Callable[[], Estimate]") -> None:
@@ -80,8 +73,7 @@ def print_json(console: Console, rows: "Iterable[Planned]", estimate: "Callable[
     from itertools import islice
     from tempfile import SpooledTemporaryFile
 
-    from batchgen.cli.render.money import estimate_json
-    from batchgen.cli.render.plan import plan_action
+    from batchgen.cli.render.money import estimate_json, plan_action
 
     with SpooledTemporaryFile(8_000_000, "w+", encoding="ascii") as spool:
         actions, before = map(plan_action, rows), "\n"

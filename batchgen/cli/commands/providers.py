@@ -2,15 +2,12 @@
 
 import click
 
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
-from batchgen.errors import Exit
+from batchgen.cli.command import Context, subcommand
 
 
 @subcommand("providers")
 @click.argument("name", required=False)
-@click.pass_obj
-def command(context: Context, name: str | None) -> int:
+def command(context: Context, name: str | None) -> None:
     """List the known providers: address, key variable, default model, operations and whose prices they bill.
 
     With a name, or the path of a provider file, show all that is known of that one, with its notes and its source.
@@ -24,9 +21,5 @@ def command(context: Context, name: str | None) -> int:
     from batchgen import catalog
     from batchgen.cli.render.catalogue import provider, providers
 
-    if name:
-        context.console.out(provider(catalog.provider(name)))
-        return Exit.OK
-
-    context.console.out(providers(catalog.providers(), catalog.further()))
-    return Exit.OK
+    known = provider(catalog.provider(name)) if name else providers(catalog.providers(), catalog.further())
+    context.console.out(known)

@@ -4,21 +4,16 @@ from pathlib import Path
 
 import click
 
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
-from batchgen.cli.params import Duration, json_option, output_argument
-from batchgen.errors import Exit
+from batchgen.cli.command import Context, subcommand
+from batchgen.cli.params import AGE, json_option, output_argument
 
 
 @subcommand("prune")
 @output_argument
-@click.option(
-    "--older-than", type=Duration(with_unit=True), required=True, help="How old what is removed must be, such as 90d."
-)
+@click.option("--older-than", type=AGE, required=True, help="How old what is removed must be, such as 90d.")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
 @json_option
-@click.pass_obj
-def command(context: Context, output: Path | None, *, older_than: float, dry_run: bool, as_json: bool) -> int:
+def command(context: Context, output: Path | None, *, older_than: float, dry_run: bool, as_json: bool) -> None:
     """Remove old runs, quarantined answers and superseded images of the folder OUTPUT. Nothing is sent.
 
     The images in their places, the ledger and the report stay, and every sum is what it was. Nothing that is approved,
@@ -37,4 +32,3 @@ def command(context: Context, output: Path | None, *, older_than: float, dry_run
 
     result = prune(context.output(output), older_than, dry_run=dry_run)
     context.console.show(pruned_json(result) if as_json else pruned(result))
-    return Exit.OK

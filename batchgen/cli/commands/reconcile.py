@@ -6,16 +6,14 @@ from typing import Any
 
 import click
 
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
-from batchgen.cli.params import Money, base_url_option, json_option, output_argument
-from batchgen.errors import Exit
+from batchgen.cli.command import Context, subcommand
+from batchgen.cli.params import MONEY, base_url_option, json_option, output_argument
 from batchgen.money import MicroUSD
 
 
 @subcommand("reconcile")
 @output_argument
-@click.option("--billed", type=Money(), help="What the provider billed, in dollars, such as 12.34.")
+@click.option("--billed", type=MONEY, help="What the provider billed, in dollars, such as 12.34.")
 @click.option(
     "--from", "source", type=click.Choice(["openai"]), help="Read the provider's own books, with OPENAI_ADMIN_KEY."
 )
@@ -28,7 +26,6 @@ from batchgen.money import MicroUSD
 )
 @base_url_option
 @json_option
-@click.pass_obj
 def command(
     context: Context,
     /,
@@ -39,7 +36,7 @@ def command(
     since: datetime | None,
     as_json: bool,
     **more: Any,
-) -> int:
+) -> None:
     """Settle what is at risk in the folder OUTPUT against the provider's bill.
 
     A call that broke off after it was sent may have been paid, and stays counted until a bill decides. Money at
@@ -70,7 +67,6 @@ def command(
 
         read = reconcile_books(folder, since=day, **more)
         context.console.show(bill.books_json(read) if as_json else bill.books(read))
-    return Exit.OK
 
 
 def _check(billed: MicroUSD | None, source: str | None, more: dict[str, Any]) -> None:

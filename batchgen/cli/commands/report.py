@@ -4,10 +4,8 @@ from pathlib import Path
 
 import click
 
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
-from batchgen.cli.params import LocalPath, Month
-from batchgen.errors import Exit
+from batchgen.cli.command import Context, subcommand
+from batchgen.cli.params import MONTH, LocalPath
 from batchgen.text import safe
 
 
@@ -20,9 +18,8 @@ from batchgen.text import safe
     type=LocalPath(),
     help="Where a report over several folders goes.  [default: report]",
 )
-@click.option("--month", type=Month(), help="What one month cost, such as 2026-11: a page and a sheet for finance.")
-@click.pass_obj
-def command(context: Context, outputs: tuple[Path, ...], into: Path | None, month: str | None) -> int:
+@click.option("--month", type=MONTH, help="What one month cost, such as 2026-11: a page and a sheet for finance.")
+def command(context: Context, outputs: tuple[Path, ...], into: Path | None, month: str | None) -> None:
     """Write the report of the folder OUTPUTS again, from its ledger alone, and print the paths of its files.
 
     Without OUTPUTS, of the folder below `output/` that was written last. With several, or with --output, one report
@@ -52,4 +49,3 @@ def command(context: Context, outputs: tuple[Path, ...], into: Path | None, mont
         files = write_report(context.output(outputs[0] if outputs else None))
     for path in files:
         context.console.out(safe(path, 4000))
-    return Exit.OK

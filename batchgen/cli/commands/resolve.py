@@ -4,9 +4,8 @@ from pathlib import Path
 
 import click
 
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
-from batchgen.cli.params import LocalPath
+from batchgen.cli.command import Context, subcommand
+from batchgen.cli.params import LocalPath, only_option
 from batchgen.errors import Exit
 
 DECISIONS = ("retry", "fail")
@@ -14,11 +13,8 @@ DECISIONS = ("retry", "fail")
 
 @subcommand("resolve", options_metavar="[--only PATTERN]...")
 @click.argument("words", nargs=-1, metavar="[OUTPUT] [retry|fail]")
-@click.option(
-    "--only", multiple=True, metavar="PATTERN", help="Only jobs whose id matches, such as 'sofa-*'; repeatable."
-)
+@only_option
 @click.option("--accept", is_flag=True, help="Close moderated jobs for good: no run tells of them again.")
-@click.pass_obj
 def command(context: Context, words: tuple[str, ...], only: tuple[str, ...], *, accept: bool) -> int:
     """Decide the held jobs of the folder OUTPUT; without a decision, list them.
 

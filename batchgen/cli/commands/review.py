@@ -4,17 +4,14 @@ from pathlib import Path
 
 import click
 
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
+from batchgen.cli.command import Context, subcommand
 from batchgen.cli.params import LocalPath, output_argument
-from batchgen.errors import Exit
 
 
 @subcommand("review")
 @click.argument("decisions", type=LocalPath(), metavar="FILE")
 @output_argument
-@click.pass_obj
-def command(context: Context, decisions: Path, output: Path | None) -> int:
+def command(context: Context, decisions: Path, output: Path | None) -> None:
     """Keep the decisions of FILE about images of the folder OUTPUT. Nothing is sent.
 
     FILE is what the report page exports, or the same as a table with the columns job, key, slot, sha256, decision
@@ -37,4 +34,3 @@ def command(context: Context, decisions: Path, output: Path | None) -> int:
     result = review(decisions, context.output(output))
     context.console.tell(result.left_out)
     context.console.out(reviewed(result))
-    return Exit.OK

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
+from batchgen.cli.command import Context, subcommand
 from batchgen.cli.params import (
-    Duration,
+    DURATION,
+    MONEY,
     LocalPath,
-    Money,
     copy_from_option,
+    only_option,
     reads_manifest,
     rejected_option,
     skip_bad_rows_option,
@@ -41,13 +41,11 @@ def _choice(kind: str) -> Callable[..., Any]:
 
 @subcommand("run")
 @reads_manifest
-@click.option("--max-cost", type=Money(), help="Spend at most this many dollars in this run.")
+@click.option("--max-cost", type=MONEY, help="Spend at most this many dollars in this run.")
 @click.option("--max-images", type=_COUNT, metavar="N", help="Ask for at most this many images in this run.")
-@click.option("--max-duration", type=Duration(), help="Start nothing new after this time, such as 2h or 90m.")
+@click.option("--max-duration", type=DURATION, help="Start nothing new after this time, such as 2h or 90m.")
 @click.option("--concurrency", type=_COUNT, metavar="N", help="Calls under way at the same time.  [default: 16]")
-@click.option(
-    "--only", multiple=True, metavar="PATTERN", help="Only jobs whose id matches, such as 'sofa-*'; repeatable."
-)
+@only_option
 @click.option("--first", type=_COUNT, metavar="N", help="Only the first N jobs.")
 @click.option(
     "--sample", type=_COUNT, metavar="N", help="Only N jobs, spread over the manifest; the same ones every time."
@@ -99,7 +97,6 @@ def _choice(kind: str) -> Callable[..., Any]:
 @click.option("--yes", is_flag=True, help="Answer the question before an expensive run.")
 @click.option("--quiet", is_flag=True, help="Print nothing when all is well.")
 @click.option("--log-json", type=LocalPath(), metavar="FILE", help="Write a log, one JSON object a line.")
-@click.pass_obj
 def command(context: Context, /, manifest: Path, *, as_json: bool, quiet: bool, **words: Any) -> int:
     """Make the images of MANIFEST that are not stored yet, and a report of what they cost.
 
@@ -130,7 +127,8 @@ def command(context: Context, /, manifest: Path, *, as_json: bool, quiet: bool, 
     if options.dry_run:
         from batchgen.cli.commands.plan import show_plan
 
-        return show_plan(context, manifest, options, as_json=as_json, quiet=quiet)
+        show_plan(context, manifest, options, as_json=as_json, quiet=quiet)
+        return Exit.OK
     with always_json(context, manifest, options) if as_json else nullcontext():
         return _run(context, manifest, options, as_json=as_json, quiet=quiet)
 

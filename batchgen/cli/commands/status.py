@@ -1,22 +1,26 @@
 """`batchgen status`: where a run stands."""
 
+import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
+from batchgen.cli.command import Context, subcommand
+from batchgen.cli.console import Console
 from batchgen.cli.params import json_option, output_argument
-from batchgen.errors import Exit
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks."""
 
 
 @subcommand("status")
 @output_argument
 @click.option("--watch", is_flag=True, help="Follow the run until it ends, or until Ctrl-C.")
 @json_option
-@click.pass_obj
-def command(context: Context, output: Path | None, *, watch: bool, as_json: bool) -> int:
+def command(context: Context, output: Path | None, *, watch: bool, as_json: bool) -> None:
     """Say where the run in the folder OUTPUT stands, while it works or afterwards. Nothing is sent or changed.
 
     Without OUTPUT, the folder below `output/` that was written last. --watch follows what the run says of itself every
@@ -37,13 +41,11 @@ def command(context: Context, output: Path | None, *, watch: bool, as_json: bool
         _follow(context, folder)
     status = read_status(folder)
     context.console.show(status_json(status) if as_json else status_block(status))
-    return Exit.OK
 
 
 def _follow(context: Context, folder: Path) -> None:
     """Show the run as it goes on; a person who has seen enough ends that, and no run."""
     from batchgen.app.output.maintain import follow_status
-    from batchgen.cli.redrawn import LOOK_EVERY, Redrawn
 
     shown = Redrawn(context.console)
     try:
@@ -54,3 +56,36 @@ def _follow(context: Context, folder: Path) -> None:
         context.console.err("")
     finally:
         shown.clear()
+
+
+class Redrawn:
+    """What a run says of itself, always the latest: in one place of a terminal, or a line for each change."""
+
+    def __init__(self, console: Console) -> None:
+        """Write over what stands there only where a terminal can do that."""
+        self._console = console
+        self._in_place = console.data.isatty() and os.environ.get("TERM") != "dumb"
+        self._lines = 0
+        self._last = ""
+
+    def show(self, live: Mapping[str, Any]) -> None:
+        """Show where the run stands, unless that is what was shown last."""
+        from batchgen.cli.render.summary import live_block, live_line
+        from batchgen.cli.render.table import cut
+
+        told = live_block(live) if self._in_place else live_line(live)
+        if told == self._last:
+            return
+        self.clear()
+        self._last = told
+        if self._in_place:
+            lines = [cut(line, self._console.width) for line in told.splitlines()]
+            self._lines = len(lines)
+            told = "\n".join(lines)
+        self._console.say_at_once(told + "\n")
+
+    def clear(self) -> None:
+        """Take away what was shown in one place; lines stay."""
+        if self._lines:
+            self._console.data.write(f"\x1b[{self._lines}F\x1b[J")
+        self._lines = 0

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
+from batchgen.cli.command import Context, subcommand
 from batchgen.cli.params import output_argument
 from batchgen.errors import Exit
 
@@ -13,7 +12,6 @@ from batchgen.errors import Exit
 @subcommand("verify")
 @output_argument
 @click.option("--read", is_flag=True, help="Read every byte in a store elsewhere too, instead of a listing.")
-@click.pass_obj
 def command(context: Context, output: Path | None, *, read: bool) -> int:
     """Read every stored image of the folder OUTPUT again: its hash and its pixels. No image is changed.
 

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import click
 
-from batchgen.cli.command import subcommand
-from batchgen.cli.context import Context
+from batchgen.cli.command import Context, subcommand
 from batchgen.cli.params import output_argument
-from batchgen.errors import Exit
 
 NICE = 10
 """How far the viewer stands back behind the run that it shows."""
@@ -28,8 +26,7 @@ NICE = 10
     help="Where to listen; others see any but loopback.",
 )
 @click.option("--no-open", is_flag=True, help="Open no browser.")
-@click.pass_obj
-def command(context: Context, output: Path | None, *, port: int, host: str, no_open: bool) -> int:
+def command(context: Context, output: Path | None, *, port: int, host: str, no_open: bool) -> None:
     """Serve the page of the folder OUTPUT while you look: images as they arrive, money, review, control.
 
     It works while a run draws, afterwards, and without one. Decisions go straight into the ledger. The address, the
@@ -56,7 +53,6 @@ def command(context: Context, output: Path | None, *, port: int, host: str, no_o
         os.nice(NICE)
     view(context.output(output), announce, host=host, port=port)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the end is under way
-    return Exit.OK
 
 
 def _has_display() -> bool:

@@ -1,4 +1,4 @@
-"""Costs as tables: what a run may cost, by kind of image, by tag, and on every provider."""
+"""What a run would do and may cost: job by job, by kind of image, by tag, and on every provider."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,15 +7,16 @@ from typing import Any
 
 from batchgen.app.preview.compare import CompareRow
 from batchgen.app.preview.plan import EstimateResult
-from batchgen.cli.render.table import cut, number, paragraph, remark, table, text, width
+from batchgen.cli.render.table import WIDTH, columns_of, cut, number, paragraph, remark, row_of, table, text, width
 from batchgen.ledger import COUNT_IMAGES, CapKind
 from batchgen.model import Route
 from batchgen.money import MicroUSD, short
-from batchgen.planner import CostRow, Estimate, Shortfall, TagRow
+from batchgen.planner import CostRow, Estimate, Planned, Shortfall, TagRow
 from batchgen.planner.waiting import HOW, as_facts
 from batchgen.text import counted, duration, safe
 
 MOST_VALUES = 20
+_PLAN = (text("action"), text("job"), number("images"), number("cost"), remark("why"))
 _COSTS = (number("low"), number("expected"), number("high"))
 _COUNTS = (number("jobs"), number("images"))
 _KINDS = (text("size"), text("quality"), *_COUNTS, *_COSTS)
@@ -28,6 +29,39 @@ _LIMITS = {
     CapKind.MONTH: "budget.month",
     CapKind.IMAGES_PER_DAY: "images_per_day",
 }
+
+
+def _widths() -> tuple[int, ...]:
+    """Widths of a plan's columns, which is told line by line: a wide terminal has room for long ids."""
+    return 8, 36 + max(0, width.get() - WIDTH) // 2, 8, 9, 0
+
+
+def plan_head() -> str:
+    """Say what stands above the lines of a plan."""
+    return row_of(_PLAN, _widths(), [column.title for column in _PLAN])
+
+
+def plan_line(planned: Planned) -> str:
+    """`top-up  oak-front  1  $0.05  asks for 1 of 4`: the cost is what is expected, a long id has a line of its own."""
+    action, job, why = planned.action.replace("_", "-"), safe(planned.job.id, 80), safe(planned.why)
+    costs = (f"{len(planned.slots):,}", short(planned.quote.expected)) if planned.quote and planned.slots else ()
+    widths = _widths()
+    columns, widths = (_PLAN, widths) if costs else ((*_PLAN[:2], _PLAN[-1]), (*widths[:2], 0))
+    if columns_of(job) <= widths[1]:
+        return row_of(columns, widths, (safe(action), job, *costs, why))
+    return f"{safe(action):<8}  {cut(job, 70)}\n{row_of(columns, widths, ('', '', *costs, why))}"
+
+
+def plan_action(planned: Planned) -> dict[str, Any]:
+    """One entry of `actions` in `plan --json`."""
+    return {
+        "id": planned.job.id,
+        "key": planned.job.key,
+        "action": str(planned.action),
+        "why": planned.why,
+        "images": len(planned.slots),
+        **({"code": planned.waits.value, "waits_for": list(planned.awaited)} if planned.waits else {}),
+    }
 
 
 def estimate(estimate: Estimate) -> str:

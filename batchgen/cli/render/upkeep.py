@@ -1,9 +1,9 @@
-"""What the commands that look after an output folder say: check, verify, reconcile, resolve, adopt, prune, doctor."""
+"""What init and check say, and what looks after an output folder: verify, reconcile, resolve, adopt, prune, doctor."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from batchgen.cli.render.table import MARGIN, number, paragraph, remark, sums, table, text
@@ -18,11 +18,34 @@ if TYPE_CHECKING:  # each command loads the module that makes its own result, an
     from batchgen.app.output.prune import PruneResult
     from batchgen.app.preview.check import CheckResult
     from batchgen.app.preview.doctor import Finding
+    from batchgen.app.preview.from_export import Written
     from batchgen.app.review.decisions import ReviewResult
     from batchgen.ledger import Held
     from batchgen.manifest import ManifestSummary
 
 MOST_SHOWN = 20
+LONGEST_NAME = 60
+
+
+def guessed(written: Written) -> str:
+    """Name the file that was written, its columns, and the rows that are left out."""
+    return "\n".join(_guessed(written))
+
+
+def _guessed(written: Written) -> Iterator[str]:
+    guess = written.guess
+    yield f"wrote {safe(written.path, 1000)}"
+    yield f"\nGuessed from {counted(guess.rows, 'row')}; every guess can be changed in the manifest:"
+    yield from (f"  {problem.message}" for problem in written.told)
+    for column in guess.columns:
+        yield f"  {column.role:<12} {safe(column.column, LONGEST_NAME)}: {column.why}"
+    if not guess.ids:
+        yield "  id           no column tells all rows apart; ids are digits of each job's key"
+    elif len(guess.ids) > 1:
+        yield f"  id           {' and '.join(safe(name, LONGEST_NAME) for name in guess.ids)} together"
+    for word, entries in (("only", guess.only), ("left out", guess.exclude)):
+        for name, value, why in entries:
+            yield f"  {word:<12} {safe(name, LONGEST_NAME)} is {safe(value, LONGEST_NAME) or 'blank'}: {why}"
 
 
 def check_line(result: CheckResult) -> str:
