@@ -11,7 +11,7 @@ from enum import StrEnum
 from numbers import Real
 from operator import index
 from pathlib import Path
-from typing import Literal, TypedDict, TypeVar
+from typing import Annotated, Literal, TypedDict, TypeVar
 
 from batchgen.app.config.options import Options
 from batchgen.app.config.stores import store_address
@@ -179,69 +179,50 @@ def _shard(value: object) -> Shard:
     return value if isinstance(value, Shard) else Shard.read(_text(value))
 
 
-class PlanOptions(TypedDict, total=False):
-    """What `plan` and `estimate` take, by name; None leaves an option to the manifest."""
+Count = Annotated[int | None, _count]
+Flag = Annotated[bool | None, flag]
+File = Annotated[str | Path | None, path]
+Store = Annotated[str | None, _store]
 
-    provider: str | Path | None
-    base_url: str | None
-    output: str | Path | None
-    max_cost: float | str | Decimal | None
-    max_images: int | None
-    max_duration: float | str | timedelta | None
-    concurrency: int | None
-    only: str | Iterable[str] | None
-    first: int | None
-    sample: int | None
-    retry_failed: bool | None
-    skip_bad_rows: bool | None
-    regenerate_missing: bool | None
-    rejected: bool | None
-    strict: bool | None
-    on_uncertain: Literal["retry", "hold"] | OnUncertain | None
-    if_locked: Literal["fail", "wait", "skip"] | None
-    log_json: str | Path | None
-    route: Literal["sync", "batch", "auto"] | RouteChoice | None
-    engine: Literal["local", "ray"] | EngineChoice | None
-    wait: bool | None
-    store: str | None
-    copy_from: str | None
-    shard: str | Shard | None
+
+class PlanOptions(TypedDict, total=False):
+    """What `plan` and `estimate` take, by name, and how each is read; None leaves an option to the manifest."""
+
+    provider: Annotated[str | Path | None, _provider]
+    base_url: Annotated[str | None, _text]
+    output: File
+    max_cost: Annotated[float | str | Decimal | None, _dollars]
+    max_images: Count
+    max_duration: Annotated[float | str | timedelta | None, _seconds]
+    concurrency: Count
+    only: Annotated[str | Iterable[str] | None, _patterns]
+    first: Count
+    sample: Count
+    retry_failed: Flag
+    skip_bad_rows: Flag
+    regenerate_missing: Flag
+    rejected: Flag
+    strict: Flag
+    on_uncertain: Annotated[Literal["retry", "hold"] | OnUncertain | None, _choice(OnUncertain)]
+    if_locked: Annotated[Literal["fail", "wait", "skip"] | None, _one_of("fail", "wait", "skip")]
+    log_json: File
+    route: Annotated[Literal["sync", "batch", "auto"] | RouteChoice | None, _choice(RouteChoice)]
+    engine: Annotated[Literal["local", "ray"] | EngineChoice | None, _choice(EngineChoice)]
+    wait: Flag
+    store: Store
+    copy_from: Store
+    shard: Annotated[str | Shard | None, _shard]
 
 
 class RunOptions(PlanOptions, total=False):
     """What `run` takes."""
 
-    reworded: str | Path | None
+    reworded: File
 
 
 READERS: Mapping[str, Callable[[object], object]] = {
-    "provider": _provider,
-    "base_url": _text,
-    "output": path,
-    "max_cost": _dollars,
-    "max_images": _count,
-    "max_duration": _seconds,
-    "concurrency": _count,
-    "only": _patterns,
-    "first": _count,
-    "sample": _count,
-    "retry_failed": flag,
-    "skip_bad_rows": flag,
-    "strict": flag,
-    "regenerate_missing": flag,
-    "rejected": flag,
-    "reworded": path,
-    "on_uncertain": _choice(OnUncertain),
-    "if_locked": _one_of("fail", "wait", "skip"),
-    "log_json": path,
-    "route": _choice(RouteChoice),
-    "engine": _choice(EngineChoice),
-    "wait": flag,
-    "store": _store,
-    "copy_from": _store,
-    "shard": _shard,
+    name: read for name, hint in RunOptions.__annotations__.items() for read in hint.__metadata__
 }
-"""How each option is read."""
 
 ELSEWHERE = {
     "dry_run": "batchgen.plan says what a run would do",
