@@ -26,12 +26,11 @@ from batchgen.manifest.names import (
 from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.rendered_row import CHECKS
 from batchgen.manifest.row_manifest import inline
-from batchgen.manifest.rows.layout import Layout
-from batchgen.manifest.rows.table import Table, renamed, why_no_file
+from batchgen.manifest.rows.table import Layout, Table, renamed, why_no_file
 from batchgen.manifest.rows.tables import READERS, open_table
 from batchgen.manifest.template_names import Outside, look_up, usable
-from batchgen.manifest.template_text import TemplateError, in_template, is_name
-from batchgen.manifest.templates import Simple, Template, compile_template
+from batchgen.manifest.template_text import Template, TemplateError, in_template, is_name
+from batchgen.manifest.templates import Simple, compile_template
 from batchgen.yaml_tree import Node
 
 Step = str | int

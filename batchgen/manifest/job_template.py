@@ -14,8 +14,8 @@ from batchgen.manifest.identity import named, template_id
 from batchgen.manifest.rendered_row import RenderedRow, Written
 from batchgen.manifest.rows.cells import several
 from batchgen.manifest.rows.table import FileStamp, Row, Skipped, Table, in_lines
-from batchgen.manifest.template_text import TemplateError
-from batchgen.manifest.templates import Simple, Template, compile_template
+from batchgen.manifest.template_text import Template, TemplateError
+from batchgen.manifest.templates import Simple, compile_template
 from batchgen.model import Variant
 
 Field = tuple[str, Template]

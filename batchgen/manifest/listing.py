@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from batchgen.manifest.template_text import TemplateError
-from batchgen.manifest.templates import Template, compile_template
+from batchgen.manifest.template_text import Template, TemplateError
+from batchgen.manifest.templates import compile_template
 from batchgen.model import Listing
 
 OWN = frozenset({"id"})

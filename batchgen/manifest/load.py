@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from batchgen import yaml_tree
 from batchgen.errors import InputError, Place, Problem, Severity, by_place
@@ -11,13 +12,15 @@ from batchgen.manifest.inputs import Inputs
 from batchgen.manifest.listing import ListingTemplate
 from batchgen.manifest.names import REQUEST, known_word, listed
 from batchgen.manifest.paths import PathTemplate
-from batchgen.manifest.rendered_row import Source
-from batchgen.manifest.row_manifest import NO_CELL, inline, read_sheet, tags_of
+from batchgen.manifest.row_manifest import NO_CELL, RowManifest, inline, read_sheet, tags_of
 from batchgen.manifest.rows.cells import flat
 from batchgen.manifest.rows.table import FileStamp, Table, why_no_file
 from batchgen.manifest.rows.tables import SUFFIXES, open_table, way_out
 from batchgen.manifest.stages import Stage, stages
 from batchgen.model import Prepare, Settings
+
+if TYPE_CHECKING:
+    from batchgen.manifest.job_template import JobTemplate
 
 Opened = Callable[[str], frozenset[str]]
 """Parameters that a provider opens, by its name or path."""
@@ -45,7 +48,7 @@ class Manifest:
 
     settings: Settings
     path: Path
-    sources: tuple[Source, ...]
+    sources: "tuple[JobTemplate | RowManifest, ...]"
     output: PathTemplate
     inputs: Inputs = field(repr=False, compare=False)
     warnings: tuple[Problem, ...] = ()

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 from unicodedata import normalize
 
-from batchgen.manifest.template_text import TemplateError
-from batchgen.manifest.templates import Simple, Template, compile_template
+from batchgen.manifest.template_text import Template, TemplateError
+from batchgen.manifest.templates import Simple, compile_template
 from batchgen.model import Stems
 
 DEFAULT = "{{ id }}-{{ index }}.{{ ext }}"

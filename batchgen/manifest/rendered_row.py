@@ -1,10 +1,10 @@
 """One row and combination, with every template rendered, and the job that it becomes."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import NamedTuple, Protocol
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from batchgen.errors import InputError, Place, Problem
@@ -13,7 +13,6 @@ from batchgen.manifest.key import FormOfKey, form_of_key
 from batchgen.manifest.listing import ListingTemplate
 from batchgen.manifest.names import FILES, INTEGERS, NAMES, NO_PARAMS, did_you_mean, shown
 from batchgen.manifest.paths import PathTemplate
-from batchgen.manifest.rows.table import FileStamp, Skipped
 from batchgen.manifest.template_text import TemplateError
 from batchgen.model import (
     MARKUP,
@@ -88,19 +87,6 @@ class InvalidRow:
     lacking: frozenset[str] = frozenset()
 
 
-class Source(Protocol):
-    """A part of a manifest that gives drafts, one at a time and from the start each time that it is asked."""
-
-    def drafts(self) -> Iterator[RenderedRow | Problem | Skipped]: ...
-
-    @property
-    def opened(self) -> FileStamp | None:
-        """The file of its rows before anything of it was read, if they stand in one."""
-
-    def least(self) -> int:
-        """How many drafts it gives at least, as far as that is known before a row is read."""
-
-
 class _WrongFieldError(ValueError):
     """Something is wrong with one field of a draft."""
 
@@ -154,8 +140,7 @@ CHECKS: Mapping[str, Callable[[str], object]] = {
     "operation": operation,
     "priority": priority,
     "route": route,
-    "n": lambda text: whole_number("n", text),
-    **{name: lambda text, name=name: whole_number(name, text) for name in INTEGERS},  # type: ignore[misc]
+    **{name: partial(whole_number, name) for name in ("n", *INTEGERS)},
 }
 """What a text must be, for words that are more than text; each raises ValueError."""
 
@@ -223,8 +208,8 @@ class Builder:
             written=draft.written,
             listing=shop.of(draft.values, name) if shop else None,
             variant=draft.variant,
-            priority=_priority(texts["priority"]) if "priority" in texts else 0.0,
-            route=_route(texts["route"]) if "route" in texts else None,
+            priority=_read("priority", texts["priority"]) if "priority" in texts else 0.0,
+            route=_read("route", texts["route"]) if "route" in texts else None,
             template=draft.template,
             approved_inputs=draft.approved_inputs and bool(draft.images),
         )
@@ -258,7 +243,7 @@ class Builder:
 
 
 def _n(text: str, output: PathTemplate) -> int:
-    n = _read("n", text)
+    n: int = _read("n", text)
     if n > 1 and not output.shows_index:
         message = "`output.path` does not use {{ index }}, so the images of one job would have one name"
         raise _WrongFieldError("n", message)
@@ -270,9 +255,10 @@ def _form(draft: RenderedRow, inputs: Inputs) -> Form:
     images = tuple([_image("images", word, inputs) for word in draft.images])
     mask = _image("mask", texts["mask"], inputs) if "mask" in texts else None
     files = tuple([(name, _file(name, texts[name], inputs)) for name in _FILES if name in texts])
-    params = {name: _canonical(name, text) for name, text in texts.items() if name not in NO_PARAMS}
+    params = {name: text for name, text in texts.items() if name not in NO_PARAMS}
+    params |= {name: str(_read(name, params[name])) for name in INTEGERS & params.keys()}
     usual = Operation.EDIT if images else Operation.GENERATE
-    wanted = _operation(texts["operation"]) if "operation" in texts else usual
+    wanted = _read("operation", texts["operation"]) if "operation" in texts else usual
     _fits(wanted, draft, images, mask)
     params |= {name: file.path for name, file in files}
     return wanted, texts.get("model"), tuple(sorted(params.items())), images, mask, files
@@ -294,27 +280,6 @@ def _image(name: str, word: str, inputs: Inputs) -> InputImage:
         raise _WrongFieldError(name, f"{name}: {error}", word) from None
 
 
-def _route(text: str) -> RouteChoice:
-    try:
-        return route(text)
-    except ValueError as error:
-        raise _WrongFieldError("route", str(error)) from None
-
-
-def _priority(text: str) -> float:
-    try:
-        return priority(text)
-    except ValueError as error:
-        raise _WrongFieldError("priority", str(error)) from None
-
-
-def _operation(text: str) -> Operation:
-    try:
-        return operation(text)
-    except ValueError as error:
-        raise _WrongFieldError("operation", str(error)) from None
-
-
 def _fits(wanted: Operation, draft: RenderedRow, images: tuple[InputImage, ...], mask: InputImage | None) -> None:
     """Refuse what does not go together, unless that may follow from what the draft lacks."""
     texts, lacking = draft.texts, draft.lacking
@@ -328,15 +293,12 @@ def _fits(wanted: Operation, draft: RenderedRow, images: tuple[InputImage, ...],
         raise _WrongFieldError(MARKUP, "a `markup` belongs to an edit; name the image that it lies on in `images`")
 
 
-def _read(name: str, text: str) -> int:
+def _read(name: str, text: str) -> Any:
+    """Read a word that is more than text."""
     try:
-        return whole_number(name, text)
+        return CHECKS[name](text)
     except ValueError as error:
         raise _WrongFieldError(name, str(error)) from None
-
-
-def _canonical(name: str, text: str) -> str:
-    return str(_read(name, text)) if name in INTEGERS else text
 
 
 def _id(text: str) -> str:

@@ -30,7 +30,7 @@ MOST_CLASHES = 10_000
 """Clashing ids and paths that are looked up again; a manifest with more has one mistake in its templates."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ManifestSummary:
     """What a manifest holds: rows = planned + skipped + rejected, counted after rows were combined with lists.
 
@@ -42,20 +42,20 @@ class ManifestSummary:
     jobs, by id, that they have of those that take their images. `homes` tell which jobs stay together.
     """
 
-    rows: int
-    planned: int
-    skipped: int
-    rejected: int
-    images: int
+    rows: int = 0
+    planned: int = 0
+    skipped: int = 0
+    rejected: int = 0
+    images: int = 0
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     more: int = 0
     taken: frozenset[str] = frozenset()
     whole: bool = True
-    left_out: tuple[Skipped, ...] = ()
+    left_out: list[Skipped] = field(default_factory=list)
     tags: tuple[str, ...] = ()
-    bad: tuple[Skipped, ...] = ()
-    refused: frozenset[str] = frozenset()
+    bad: list[Skipped] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
     ranked: bool = False
     advanced: Mapping[str, float] = field(default_factory=dict)
     homes: Mapping[str, str] = field(default_factory=dict)
@@ -87,7 +87,8 @@ def check(
     single rows is no problem of the manifest, unless it is wrong with all of them. Everything is looked at; what is
     counted is of the `part` that the command is about.
     """
-    tally = _Tally(whole=manifest.whole, tags=manifest.tags, skips=bad_rows is BadRows.SKIP, part=part)
+    found = ManifestSummary(whole=manifest.whole, tags=manifest.tags)
+    tally = _Tally(found, skips=bad_rows is BadRows.SKIP, part=part)
     for problem in (*manifest.errors, *manifest.warnings):
         tally.note(problem)
     most = max(MOST_JOBS, manifest.settings.limits.max_images or 0)
@@ -95,17 +96,17 @@ def check(
         raise InputError(*(manifest.errors or [_too_many(f"{known:,}", known, manifest)]))
     for item in expand(manifest):
         tally.read(item, inspect)
-        if tally.rows + tally.others > most:
+        if found.rows + tally.others > most:
             raise InputError(*(manifest.errors or [_too_many(f"more than {most:,}", 10 * most, manifest)]))
-    for problem, job in clashes(manifest, tally.clashing, tally.refused if tally.skips else None):
+    for problem, job in clashes(manifest, tally.clashing, found.refused if tally.skips else None):
         tally.refuse(job, [problem]) if tally.skips else tally.note(problem)
     chains = chain_problems(
-        manifest, tally.chained, lambda name: digest_of(name) in tally.ids, tally.unsent, whole=tally.whole
+        manifest, tally.chained, lambda name: digest_of(name) in tally.ids, tally.unsent, whole=found.whole
     )
     for problem in (*chains, *_nothing_wanted(manifest, tally)):
         tally.note(problem)
-    if tally.bad and not tally.good:
-        tally.problems += (Problem(row.why, row.place) for row in tally.bad[:MOST])
+    if found.bad and not tally.good:
+        tally.problems += (Problem(row.why, row.place) for row in found.bad[:MOST])
     return tally.summary()
 
 
@@ -117,42 +118,32 @@ def _too_many(count: str, enough: int, manifest: Manifest) -> Problem:
 
 def _nothing_wanted(manifest: Manifest, tally: "_Tally") -> Iterator[Problem]:
     """Doubt a manifest without a job, as when an export came out empty."""
-    if tally.whole and not tally.planned and not tally.rejected and not tally.others:
-        why = f"every row is left out ({tally.skipped:,})" if tally.rows else "there is no row"
+    found = tally.found
+    if found.whole and not found.planned and not found.rejected and not tally.others:
+        why = f"every row is left out ({found.skipped:,})" if found.rows else "there is no row"
         yield Problem(f"no image is wanted: {why}", Place(str(manifest.path)), Severity.WARNING)
 
 
 @dataclass(slots=True)
 class _Tally:
-    """What one pass remembers: counts, sixteen bytes of each image, and the chained jobs.
+    """What one pass finds, and remembers for that: sixteen bytes of each image, and the chained jobs.
 
     `others` counts rows that are no part of what the command is about, `good` the jobs of all parts.
     """
 
-    whole: bool
-    tags: tuple[str, ...] = ()
-    skips: bool = False
-    part: Part = WHOLE
+    found: ManifestSummary
+    skips: bool
+    part: Part
     others: int = 0
     good: int = 0
-    rows: int = 0
-    planned: int = 0
-    skipped: int = 0
-    rejected: int = 0
-    images: int = 0
-    more: int = 0
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     ids: Seen = field(default_factory=Seen)
     paths: Seen = field(default_factory=Seen)
-    left_out: list[Skipped] = field(default_factory=list)
     empty: dict[str, list[int]] = field(default_factory=dict)
-    bad: list[Skipped] = field(default_factory=list)
-    refused: set[str] = field(default_factory=set)
     clashing: set[int] = field(default_factory=set)
     chained: dict[str, Job] = field(default_factory=dict)
     unsent: dict[str, str] = field(default_factory=dict)
-    ranked: bool = False
 
     def note(self, problem: Problem) -> None:
         """Keep a problem; what stands in one place of the manifest is said once, however many rows meet it."""
@@ -164,7 +155,7 @@ class _Tally:
         elif len(self.problems) < MOST:
             self.problems.append(problem)
         else:
-            self.more += 1
+            self.found.more += 1
 
     def read(self, item: Job | InvalidRow | Problem | Skipped, inspect: Inspect) -> None:
         """Count a row for what became of it; a warning is no row."""
@@ -173,10 +164,8 @@ class _Tally:
             return
         job, lacking = made(item)
         mine = self.part.has(job)
-        if mine:
-            self.rows += 1
-        else:
-            self.others += 1
+        self.found.rows += mine
+        self.others += not mine
         if isinstance(item, Skipped):
             self.skip(item)
         else:
@@ -186,9 +175,9 @@ class _Tally:
         """Count what makes no job, and keep the first of it."""
         if not self.part.has(None):
             return
-        self.skipped += 1
-        if len(self.left_out) < MOST_LISTED:
-            self.left_out.append(item)
+        self.found.skipped += 1
+        if len(self.found.left_out) < MOST_LISTED:
+            self.found.left_out.append(item)
         if item.kind is SkipKind.EMPTY and item.place:
             self.empty.setdefault(item.place.file, []).append(item.place.line)
 
@@ -205,7 +194,7 @@ class _Tally:
         wrong = self._wrong_with(item, job, lacking, inspect)
         leaves = self.skips and not isinstance(item, Unreadable)
         if job is None:
-            self.whole = False
+            self.found.whole = False
         elif not (wrong and leaves):
             try:
                 self._remember(job, lacking)
@@ -213,13 +202,13 @@ class _Tally:
                 wrong.append(Problem(f"`output.path` {error}", job.place))
         if isinstance(item, Job) and not wrong:
             self.good += 1
-            self.planned += mine
-            self.images += item.n * mine
-            self.ranked = self.ranked or item.priority != 0
+            self.found.planned += mine
+            self.found.images += item.n * mine
+            self.found.ranked |= item.priority != 0
         elif leaves:
             self.refuse(item if isinstance(item, Job) else None, wrong, counted=False, mine=mine)
         else:
-            self.rejected += mine
+            self.found.rejected += mine
             for problem in wrong:
                 self.note(problem)
 
@@ -242,23 +231,23 @@ class _Tally:
     ) -> None:
         """Leave a row out for what is wrong with it; a job that was `counted` is taken back."""
         if job is not None:
-            self.refused.add(job.key)
+            self.found.refused.add(job.key)
         mine = self.part.has(job) if mine is None else mine
         if job is not None and counted:
             self.good -= 1
-            self.planned -= mine
-            self.images -= job.n * mine
+            self.found.planned -= mine
+            self.found.images -= job.n * mine
             self.chained.pop(job.id, None)
-        self.whole = False
+        self.found.whole = False
         if not mine:
             return
-        self.rejected += 1
+        self.found.rejected += 1
         why = "; ".join(problem.message for problem in problems)
         row = Skipped(why, problems[0].place if problems else None, SkipKind.BAD)
-        self.bad.append(row)
-        if len(self.left_out) < MOST_LISTED:
-            self.left_out.append(row)
-        if len(self.bad) > MOST_BAD:
+        self.found.bad.append(row)
+        if len(self.found.left_out) < MOST_LISTED:
+            self.found.left_out.append(row)
+        if len(self.found.bad) > MOST_BAD:
             raise InputError(Problem(f"more than {MOST_BAD:,} rows are bad; {why}", row.place))
 
     def _remember(self, job: Job, lacking: frozenset[str]) -> None:
@@ -268,7 +257,7 @@ class _Tally:
             if " " in job.id and (alike := plain_id(job.id)) != job.id:
                 self._meet(self.ids, alike)
         else:
-            self.whole = False
+            self.found.whole = False
         if SVG in job.request.params or GIF in job.request.params:
             self.unsent[job.id] = job.request.output_format
         if job.waits_for and not lacking & _TAKEN:
@@ -282,31 +271,18 @@ class _Tally:
             self.clashing.add(digest)
 
     def summary(self) -> ManifestSummary:
-        for row in self.bad[:MOST_TOLD]:
+        found = self.found
+        for row in found.bad[:MOST_TOLD]:
             self.note(Problem(f"left out: {row.why}", row.place, Severity.WARNING))
-        if len(self.bad) > MOST_TOLD:
-            more = f"{len(self.bad) - MOST_TOLD:,} more rows are left out for what is wrong with them"
+        if len(found.bad) > MOST_TOLD:
+            more = f"{len(found.bad) - MOST_TOLD:,} more rows are left out for what is wrong with them"
             self.note(Problem(more, None, Severity.WARNING))
         for file, lines in self.empty.items():
             rows = counted(len(lines), "row has no cell with content and is", "rows have no cell with content and are")
             message = f"{rows} skipped: {in_lines(lines)}"
             self.note(Problem(message, Place(file, lines[0]), Severity.WARNING))
-        return ManifestSummary(
-            self.rows,
-            self.planned,
-            self.skipped,
-            self.rejected,
-            self.images,
-            tuple(sorted(self.problems, key=by_place)),
-            tuple(sorted(self.warnings, key=by_place)),
-            self.more,
-            frozenset(taken for job in self.chained.values() for taken in job.waits_for),
-            self.whole,
-            tuple(self.left_out),
-            self.tags,
-            tuple(self.bad),
-            frozenset(self.refused),
-            self.ranked,
-            advanced(self.chained) if self.ranked and not self.problems else {},
-            homes(self.chained.values()),
-        )
+        found.problems, found.warnings = (tuple(sorted(of, key=by_place)) for of in (self.problems, self.warnings))
+        found.taken = frozenset(taken for job in self.chained.values() for taken in job.waits_for)
+        found.advanced = advanced(self.chained) if found.ranked and not found.problems else {}
+        found.homes = homes(self.chained.values())
+        return found

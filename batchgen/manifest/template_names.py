@@ -17,8 +17,7 @@ from batchgen.manifest.names import (
     shown,
     whole_word,
 )
-from batchgen.manifest.template_text import bare_columns, in_template, undefined
-from batchgen.manifest.templates import Template
+from batchgen.manifest.template_text import Template, bare_columns, in_template, undefined
 from batchgen.yaml_tree import Node
 
 Where = tuple[str | int, ...]

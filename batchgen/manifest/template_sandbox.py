@@ -24,6 +24,7 @@ from batchgen.manifest.template_text import (
     LIMIT,
     NOT_NAMES,
     ROW,
+    Template,
     TemplateError,
     bare_columns,
     in_template,
@@ -57,15 +58,11 @@ _ASKS_WHETHER_DEFINED = frozenset({"default", "d", "defined", "undefined"})
 
 
 @dataclass(frozen=True, slots=True)
-class Full:
+class Full(Template):
     """Anything else that is allowed, rendered by Jinja2. `asks_row`: it names columns as `row["..."]`."""
 
-    source: str
     compiled: jinja2.Template
-    names: frozenset[str]
-    required: frozenset[str]
-    holes: frozenset[str]
-    asks_row: bool = False
+    asks_row: bool
 
     def render(self, values: Mapping[str, str]) -> str:
         pieces: list[str] = []
@@ -108,7 +105,7 @@ def full(source: str) -> Full:
         _inspect(tree)
         names, required = _names(tree)
         columns = any(_column(node) is not None for node in tree.find_all(nodes.Getitem))
-        return Full(source, environment.from_string(tree), names, required, _holes(tree) & required, columns)
+        return Full(source, names, required, _holes(tree) & required, environment.from_string(tree), columns)
     except TemplateError as error:
         raise TemplateError(f"{error}{_meant_column(source)}") from None
     except jinja2.TemplateSyntaxError as error:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Never
 
 from batchgen.manifest.names import did_you_mean, listed, nearest
@@ -22,6 +23,23 @@ NOT_NAMES = frozenset(
 
 class TemplateError(ValueError):
     """A template that cannot be read, or cannot be rendered with these values; the message is for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A compiled template. `names` are the variables and columns it uses; `required` those that must be defined.
+
+    `holes` are those that leave a hole in the text where they are blank: nothing in the template asks whether they are.
+    """
+
+    source: str
+    names: frozenset[str]
+    required: frozenset[str]
+    holes: frozenset[str]
+
+    def render(self, values: Mapping[str, str]) -> str:
+        """Give the text for these values; raises `TemplateError`."""
+        raise NotImplementedError
 
 
 def is_name(text: str) -> bool:

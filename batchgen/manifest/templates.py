@@ -3,9 +3,8 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
-from batchgen.manifest.template_text import LIMIT, NOT_NAMES, ROW, TemplateError, too_long, undefined
+from batchgen.manifest.template_text import LIMIT, NOT_NAMES, ROW, Template, TemplateError, too_long, undefined
 
 _PLAIN = r"{}\[\].!:\\"
 """What `str.format` would read as more than a name; neither may a name be a number for it."""
@@ -15,28 +14,6 @@ _COLUMN = "|".join(
 )
 _PLACEHOLDER = re.compile(r"\{\{[ \t\n]*(?:" + _COLUMN + r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*))[ \t\n]*\}\}")
 _SYNTAX = ("{{", "{%", "{#")
-
-
-class Template(Protocol):
-    """A compiled template. `names` are the variables and columns it uses; `required` those that must be defined.
-
-    `holes` are those that leave a hole in the text where they are blank: nothing in the template asks whether they are.
-    """
-
-    @property
-    def source(self) -> str: ...
-
-    @property
-    def names(self) -> frozenset[str]: ...
-
-    @property
-    def required(self) -> frozenset[str]: ...
-
-    @property
-    def holes(self) -> frozenset[str]: ...
-
-    def render(self, values: Mapping[str, str]) -> str:
-        """Give the text for these values; raises `TemplateError`."""
 
 
 def compile_template(source: str) -> Template:
@@ -51,20 +28,10 @@ def compile_template(source: str) -> Template:
 
 
 @dataclass(frozen=True, slots=True)
-class Simple:
+class Simple(Template):
     """Text and plain `{{ name }}` or `{{ row["name"] }}` only: `pattern` is for `str.format_map`."""
 
-    source: str
     pattern: str
-    names: frozenset[str]
-
-    @property
-    def required(self) -> frozenset[str]:
-        return self.names
-
-    @property
-    def holes(self) -> frozenset[str]:
-        return self.names
 
     def render(self, values: Mapping[str, str]) -> str:
         try:
@@ -92,7 +59,8 @@ def _simple(source: str) -> Simple | None:
             return None
     if any(mark in source[end:] for mark in _SYNTAX):
         return None
-    return Simple(source, "".join((*pieces, _escaped(source[end:]))), frozenset(names))
+    used = frozenset(names)
+    return Simple(source, used, used, used, "".join((*pieces, _escaped(source[end:]))))
 
 
 def _escaped(text: str) -> str:

@@ -17,9 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from batchgen.errors import InputError, Problem
-from batchgen.manifest.rows.layout import USUAL, Layout
 from batchgen.manifest.rows.number_format import as_shown
-from batchgen.manifest.rows.table import Row, Skipped, Table, Unreadable
+from batchgen.manifest.rows.table import USUAL, Layout, Row, Skipped, Table, Unreadable
 from batchgen.manifest.rows.tables import READERS, open_table
 
 Content = Sequence[Sequence[str]]

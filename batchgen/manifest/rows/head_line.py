@@ -27,18 +27,18 @@ def _are_remarks(cells: Sequence[str]) -> bool:
 
 def _is_head(records: Sequence[Sequence[str]], number: int) -> bool:
     """Whether a record has several names, each once, and every one after it has no more cells."""
-    names = _trimmed(records[number])
+    names = trimmed(records[number])
     below = [cells for cells in records[number + 1 :] if not is_blank(cells)]
     distinct = len({name.strip() for name in names}) == len(names) >= 2 and all(map(str.strip, names))
-    return distinct and bool(below) and all(len(_trimmed(cells)) <= len(names) for cells in below)
+    return distinct and bool(below) and all(len(trimmed(cells)) <= len(names) for cells in below)
 
 
 def _are_titles(records: Sequence[Sequence[str]], first: int, number: int) -> bool:
     """Whether what stands above a head can only be a title: a line or two of fewer cells, set apart."""
-    names = len(_trimmed(records[number]))
+    names = len(trimmed(records[number]))
     above = [cells for cells in records[first:number] if not is_blank(cells)]
     set_apart = is_blank(records[number - 1]) or all(len(cells) == len(records[number]) for cells in above)
-    full = all(len(_trimmed(cells)) == names for cells in records[number + 1 :] if not is_blank(cells))
+    full = all(len(trimmed(cells)) == names for cells in records[number + 1 :] if not is_blank(cells))
     for cells in above:
         filled = [cell.strip() for cell in cells if cell.strip()]
         few = len(filled) == 1 or (len(filled) == 2 and names >= 4 and set_apart)
@@ -49,7 +49,8 @@ def _are_titles(records: Sequence[Sequence[str]], first: int, number: int) -> bo
     return set_apart or (full and names >= 3)
 
 
-def _trimmed(cells: Sequence[str]) -> Sequence[str]:
+def trimmed(cells: Sequence[str]) -> Sequence[str]:
+    """Leave out the blank cells at the end of a row."""
     end = len(cells)
     while end and not cells[end - 1].strip():
         end -= 1

@@ -1,34 +1,61 @@
-"""JSONL rows: one object a line, every value the text that was written (`1.10` stays `1.10`)."""
+"""Rows of one line: a JSON object whose values are the texts that were written (`1.10` stays `1.10`), or a prompt.
+
+Objects may be lines for the vendor's Batch API, with `custom_id`, `url` and `body`: they are read as the words of a
+manifest.
+"""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from batchgen.errors import Place, Problem
-from batchgen.manifest.names import shown
-from batchgen.manifest.rows import batch_line
+from batchgen.errors import InputError, Place, Problem
+from batchgen.manifest.names import REQUEST, did_you_mean, shown
 from batchgen.manifest.rows.cells import flat
-from batchgen.manifest.rows.layout import Layout
-from batchgen.manifest.rows.table import Read, Row, Table, Unreadable, empty_row, is_blank, telling
-from batchgen.manifest.rows.text_file import BadLineError, TextFile, text_file
+from batchgen.manifest.rows.separated import open_csv
+from batchgen.manifest.rows.table import Layout, Read, Row, Table, Unreadable, empty_row, is_blank, telling
+from batchgen.manifest.rows.text_file import BadLineError, text_file
+
+COLUMN = "prompt"
+"""What a line of plain text is called."""
+_OPERATIONS = {
+    "/v1/images/generations": "generate",
+    "/v1/images/edits": "edit",
+    "/v1/images/variations": "variation",
+}
+_AS_WE_DO = frozenset({"stream", "partial_images"})
+"""Words of the body that say how an answer comes, and nothing of what is drawn."""
 
 
 def open_jsonl(path: Path, file: str, layout: Layout) -> Table:
     """Open a JSONL file; its rows may have different members, so it has no columns of its own."""
+    return _by_line(path, file, layout, None, _record)
+
+
+def open_lines(path: Path, file: str, layout: Layout) -> Table:
+    """Open a text file whose lines are prompts; with a separator it is a table under another name."""
+    if layout.delimiter:
+        return open_csv(path, file, layout)
+    if path.stat().st_size == 0:
+        raise InputError(Problem("the file is empty; each line is a prompt", Place(file)))
+    return _by_line(path, file, layout, (COLUMN,), lambda line, place: Row({COLUMN: line.strip()}, place.line))
+
+
+def _by_line(
+    path: Path, file: str, layout: Layout, columns: tuple[str, ...] | None, read: Callable[[str, Place], Read]
+) -> Table:
     text = text_file(path, file, layout.encoding)
-    return Table(file, None, lambda: _records(text, file), telling(file, 1, text.told))
 
+    def rows() -> Iterator[Read]:
+        try:
+            with text.lines() as lines:
+                for number, line in enumerate(lines, start=1):
+                    if line.strip():
+                        yield read(line, Place(file, number))
+        except BadLineError as error:
+            yield Unreadable(f"{error}; nothing after this line was read", Place(file, error.line))
 
-def _records(text: TextFile, file: str) -> Iterator[Read]:
-    number = 0
-    try:
-        with text.lines() as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield _record(line, Place(file, number))
-    except BadLineError as error:
-        yield Unreadable(f"{error}; nothing after this line was read", Place(file, error.line))
+    return Table(file, columns, rows, telling(file, 1, text.told))
 
 
 def _record(line: str, place: Place) -> Read:
@@ -36,7 +63,7 @@ def _record(line: str, place: Place) -> Read:
         value = json.loads(line, object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=_constant)
         if not isinstance(value, dict):
             return Problem("each line is one JSON object", place)
-        return _row(batch_line.words(value) if batch_line.is_one(value) else value, place)
+        return _row(_words(value) if "custom_id" in value and isinstance(value.get("body"), dict) else value, place)
     except json.JSONDecodeError as error:
         return Problem(f"this is not JSON: {_explained(error)}", Place(place.file, place.line, error.colno))
     except (ValueError, RecursionError) as error:
@@ -75,3 +102,31 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _constant(name: str) -> str:
     raise ValueError(f"{name} is not a JSON value")
+
+
+def _words(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the words of a request that a line for the Batch API asks for; ValueError where it asks for no image."""
+    url = str(members.get("url") or "/v1/images/generations")
+    operation = next((meant for path, meant in _OPERATIONS.items() if url.endswith(path.removeprefix("/v1"))), None)
+    if operation is None:
+        raise ValueError(f"the url {shown(url)} draws no images; here it is one of {', '.join(_OPERATIONS)}")
+    found: dict[str, Any] = {"id": members["custom_id"], "operation": operation}
+    for name, value in members["body"].items():
+        if name in _AS_WE_DO:
+            continue
+        if name not in REQUEST or name in found:
+            raise ValueError(f"{shown(name)} in `body` is not known{did_you_mean(name, REQUEST)}")
+        found[name] = _image_words(value) if name in {"image", "images", "mask"} else value
+    return found
+
+
+def _image_words(value: Any) -> Any:
+    """Input images as a manifest names them: the vendor's own form is an object with an address."""
+    if isinstance(value, list):
+        return [_image_words(item) for item in value]
+    if isinstance(value, dict):
+        address = value.get("image_url") or value.get("url")
+        if not isinstance(address, str):
+            raise ValueError("an input image in `body` is an address or a file; uploaded ids are not known here")  # noqa: TRY004
+        return address
+    return value

@@ -10,8 +10,7 @@ from typing import Any
 from batchgen.errors import InputError, Place, Problem
 from batchgen.manifest.names import shown
 from batchgen.manifest.rows.cells import of_several
-from batchgen.manifest.rows.layout import Layout
-from batchgen.manifest.rows.table import Head, Read, Table, Unreadable, head, repeated, telling, without_names
+from batchgen.manifest.rows.table import Head, Layout, Read, Table, Unreadable, head, repeated, telling, without_names
 
 BATCH = 1024
 

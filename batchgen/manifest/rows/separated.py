@@ -9,8 +9,7 @@ from typing import Any, Never
 
 from batchgen.errors import InputError, Place, Problem
 from batchgen.manifest.rows.head_line import SAMPLE, head_index
-from batchgen.manifest.rows.layout import Layout
-from batchgen.manifest.rows.table import Head, Read, Table, Unreadable, head, repeated, telling, without_names
+from batchgen.manifest.rows.table import Head, Layout, Read, Table, Unreadable, head, repeated, telling, without_names
 from batchgen.manifest.rows.text_file import BadLineError, TextFile, text_file
 
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}

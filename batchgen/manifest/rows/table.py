@@ -6,7 +6,7 @@ before any row is read.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from itertools import count
 from pathlib import Path
@@ -18,6 +18,25 @@ from batchgen.manifest.names import did_you_mean, known_word, shown
 
 MAX_COLUMNS = 10_000
 NAMELESS = "column {number} has no name; name it, or remove it"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a manifest says of a row file beside its name; None leaves it to the reader."""
+
+    delimiter: str | None = None
+    encoding: str | None = None
+    header_row: int | None = None
+    quotes: bool | None = None
+    sheet: str | None = None
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The words that are set."""
+        return frozenset(field.name for field in fields(self) if getattr(self, field.name) is not None)
+
+
+USUAL = Layout()
 
 
 class Row(NamedTuple):

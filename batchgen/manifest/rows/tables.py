@@ -1,18 +1,15 @@
 """Row files by their suffix: each format has a reader, and all readers give the same rows for the same content."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from batchgen.errors import InputError, Place, Problem
 from batchgen.manifest.names import listed
-from batchgen.manifest.rows.jsonl import open_jsonl
-from batchgen.manifest.rows.layout import USUAL, Layout
-from batchgen.manifest.rows.lines import open_lines
+from batchgen.manifest.rows.jsonl import open_jsonl, open_lines
 from batchgen.manifest.rows.parquet import open_parquet
 from batchgen.manifest.rows.separated import open_csv, open_tsv
-from batchgen.manifest.rows.table import FileStamp, Table
+from batchgen.manifest.rows.table import USUAL, FileStamp, Layout, Table
 from batchgen.manifest.rows.xlsx import open_xlsx
 
 _WORKBOOK = "save it as .xlsx or .csv"
@@ -54,10 +51,8 @@ def _other_format(path: Path) -> str:
     return next((why for mark, right, why in _FORMATS if head.startswith(mark) and suffix not in right), "")
 
 
-class Open(Protocol):
-    """Opens a file of one format; `file` is its name in messages. Raises `InputError` for what is no such file."""
-
-    def __call__(self, path: Path, file: str, layout: Layout, /) -> Table: ...
+Open = Callable[[Path, str, Layout], Table]
+"""Opens a file of one format by its path and its name in messages; `InputError` for what is no such file."""
 
 
 @dataclass(frozen=True, slots=True)

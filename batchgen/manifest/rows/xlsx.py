@@ -13,11 +13,11 @@ from zipfile import BadZipFile, ZipFile
 
 from batchgen.errors import InputError, Place, Problem
 from batchgen.manifest.names import did_you_mean, listed, shown
-from batchgen.manifest.rows.head_line import SAMPLE, head_index
-from batchgen.manifest.rows.layout import Layout
+from batchgen.manifest.rows.head_line import SAMPLE, head_index, trimmed
 from batchgen.manifest.rows.number_format import as_shown
 from batchgen.manifest.rows.table import (
     Head,
+    Layout,
     Read,
     Table,
     Unreadable,
@@ -69,7 +69,7 @@ def open_xlsx(path: Path, file: str, layout: Layout) -> Table:
         raise InputError(Problem(message, Place(file)))
     at = 0 if layout.header_row else head_index([line.cells for line in lines])
     named = lines[at]
-    cells = _trimmed(named.cells)
+    cells = trimmed(named.cells)
     found = head(cells, file, named.number, [line.cells[: len(cells)] for line in lines[at + 1 :]])
     told = (
         f"the sheet {shown(sheet)} is read; `sheet` names another: {listed(others)}"
@@ -84,11 +84,6 @@ def open_xlsx(path: Path, file: str, layout: Layout) -> Table:
 
 def _from(line: _Line | Problem, first: int) -> bool:
     return isinstance(line, Problem) or line.number >= first
-
-
-def _trimmed(cells: Sequence[str]) -> Sequence[str]:
-    named = [number for number, cell in enumerate(cells, 1) if cell.strip()]
-    return cells[: max(named, default=0)]
 
 
 def _rows(path: Path, sheet: str, found: Head, skip: int) -> Iterator[Read]:
