@@ -50,7 +50,7 @@ TITLES = {
 
 def manifest_page() -> str:
     """Write every key of the manifest's schema, section by section."""
-    from batchgen.manifest import json_schema
+    from batchgen.manifest.schema import json_schema
 
     schema = json_schema()
     sections = [("A manifest", schema), *((_section(name), form) for name, form in schema["$defs"].items())]

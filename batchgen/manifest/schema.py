@@ -291,9 +291,9 @@ class ManifestForm(Form):
     jobs: list[JobForm]
 
 
-def json_schema(opened: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def json_schema(opened: Mapping[str, dict[str, Any]] | None = None) -> dict[str, Any]:
     """Give the JSON Schema of a manifest, for editors; `opened` describes what a provider takes beside it."""
     schema = ManifestForm.model_json_schema()
     for form in (RequestForm, JobForm):
-        schema["$defs"][form.__name__]["properties"] |= opened
+        schema["$defs"][form.__name__]["properties"] |= opened or {}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "batchgen manifest"}

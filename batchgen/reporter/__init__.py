@@ -5,11 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from batchgen.reporter.accounts import nothing, summary
-    from batchgen.reporter.folder import Joined, refresh, write
+    from batchgen.reporter.folder import Joined, list_differences, refresh, reject, write
     from batchgen.reporter.frames import frame
     from batchgen.reporter.month import write_month
-    from batchgen.reporter.reconciled import list_differences
-    from batchgen.reporter.rejected import reject
 
 __all__ = [
     "Joined",
@@ -25,11 +23,9 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(("nothing", "summary"), "accounts"),
-    **dict.fromkeys(("Joined", "refresh", "write"), "folder"),
+    **dict.fromkeys(("Joined", "list_differences", "refresh", "reject", "write"), "folder"),
     "frame": "frames",
     "write_month": "month",
-    "list_differences": "reconciled",
-    "reject": "rejected",
 }
 
 

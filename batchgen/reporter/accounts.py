@@ -1,6 +1,8 @@
 """Where a run and its output folder stand, in the words of summary.json."""
 
 import json
+import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,7 +10,6 @@ from typing import Any
 
 from batchgen.ledger import BatchRow, ImageCounts, JobCounts, Ledger, Money, RunRow, Totals, Waste
 from batchgen.money import ZERO, MicroUSD
-from batchgen.reporter.commands import NO_COMMANDS, Commands, commands
 from batchgen.reporter.words import shown
 
 ROWS = ("rows", "planned", "skipped", "rejected")
@@ -64,6 +65,20 @@ class Block:
             "seconds": round(self.seconds, 3),
             "waste": [_wasted(waste) for waste in self.waste],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """What takes decisions to the ledger, and what draws rejected images again.
+
+    They are typed above `output/`, or where the manifest lies.
+    """
+
+    review: str = "batchgen review review.json"
+    again: str = "batchgen run MANIFEST --rejected"
+
+
+NO_COMMANDS = Commands()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +143,7 @@ def read(ledger: Ledger, run_id: str | None = None, *, name: str = "", root: Pat
         run.cap,
         _seconds([row for row in runs if row.manifest == run.manifest]),
     )
-    then = commands(root, run) if root else NO_COMMANDS
+    then = _commands(root, run) if root else NO_COMMANDS
     away = ledger.batches.open()
     return Summary(whole, alone, run.run_id, run.exit_code, run.why, name, identity, run.counts, then, away)
 
@@ -190,3 +205,20 @@ def _seconds(runs: Sequence[RunRow]) -> float:
 
 def _micro(money: Money | Estimate) -> dict[str, int]:
     return {f"{name}_micro_usd": value for name, value in asdict(money).items()}
+
+
+def _commands(root: Path, run: RunRow) -> Commands:
+    """Write the commands for an output folder whose latest run is known."""
+    root = root.absolute()
+    kept = json.loads(run.command or "{}").get("manifest") or ""
+    if not kept:
+        return Commands(f"{NO_COMMANDS.review} {shlex.quote(root.name)}")
+    manifest = Path(os.path.normpath(root / kept))
+    here = root.parent.parent if root.parent.name == "output" else manifest.parent
+    output, again = (
+        os.path.relpath(root, here),
+        f"batchgen run {shlex.quote(os.path.relpath(manifest, here))} --rejected",
+    )
+    if output != f"output/{run.manifest}":
+        again += f" --output {shlex.quote(output)}"
+    return Commands(f"{NO_COMMANDS.review} {shlex.quote(output)}", again)

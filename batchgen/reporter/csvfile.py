@@ -2,11 +2,11 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from batchgen.reporter.tables import Cell, Column
+from batchgen.reporter.tables import Cell, Column, Taker
 
 # Characters with which a spreadsheet takes a cell for a formula (OWASP, CWE-1236), full-width twins included.
 FORMULA = frozenset("=+-@\t\r\n|%\uff1d\uff0b\uff0d\uff20")
@@ -43,23 +43,21 @@ def whole(columns: Sequence[Column[Any]], rows: Iterable[Any]) -> bytes:
     return "".join((header(columns), *lines(columns, rows))).encode(errors="backslashreplace")
 
 
-class CsvFile:
-    """A CSV file being written."""
+@contextmanager
+def csv_file(path: Path, columns: Sequence[Column[Any]]) -> Iterator[Taker]:
+    """Write a CSV file: the names of its columns, and the rows that are given meanwhile."""
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        file.write(header(columns))
+        yield lambda rows: file.writelines(lines(columns, rows))
 
-    def __init__(self, path: Path, columns: Sequence[Column[Any]]) -> None:
-        """Start the file with the names of its columns."""
-        self._columns = columns
-        self._file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
-        self._file.write(header(columns))
 
-    def add(self, rows: Sequence[Any]) -> None:
-        self._file.writelines(lines(self._columns, rows))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._file.close()
+@contextmanager
+def csv_if_any(path: Path, columns: Sequence[Column[Any]]) -> Iterator[Taker]:
+    """Write a CSV file that is only there when it has rows."""
+    with csv_file(path, columns) as take:
+        yield take
+    if path.stat().st_size == len(whole(columns, ())):
+        path.unlink()
 
 
 class _Echo:

@@ -9,26 +9,28 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from batchgen.errors import StorageError
-from batchgen.ledger import ImageRow, JobRow, Ledger, Review
-from batchgen.reporter import accounts, beside, page_rows, shop_csv, thumbs, xlsx
+from batchgen.errors import Place, StorageError
+from batchgen.ledger import Difference, ImageRow, JobRow, Ledger, Review
+from batchgen.reporter import accounts, page, shop_csv, thumbs, xlsx
 from batchgen.reporter.acceptance import ACCEPTED, accepted
 from batchgen.reporter.comparison import COMPARISON
-from batchgen.reporter.csvfile import CsvFile
-from batchgen.reporter.page import parts
-from batchgen.reporter.page_data import PageData, Taker, pour, things
-from batchgen.reporter.parquet import ParquetFile
+from batchgen.reporter.csvfile import csv_file, csv_if_any, whole
+from batchgen.reporter.page_data import PageData, read
+from batchgen.reporter.parquet import parquet_file
 from batchgen.reporter.tables import (
     BATCHES,
     CHECKS,
     DERIVATIVES,
+    DIFFERENCES,
     IMAGES,
     JOBS,
     MODERATED,
+    REJECTED,
     RERUN,
     TOTALS,
     USAGE,
     Column,
+    Taker,
     batches,
     totals,
     with_tags,
@@ -88,12 +90,12 @@ def write(
             with ledger.snapshot():
                 summary = accounts.read(ledger, run_id, name=name, root=None if joined else workspace.root)
                 small = partial(thumbs.make, workspace=workspace, store=store, home=f"{where}/{SMALL}", seconds=seconds)
-                images, jobs = _files(ledger, derived, stage.path, summary, small)
+                shown = _files(ledger, derived, stage.path, summary, small)
             files = _publish(stage, report)
     except OSError as error:
         raise StorageError(f"the report cannot be written to {error.filename or report}: {error.strerror}") from error
-    page = report / "report.html"
-    return Written(report, page, files, images.total, jobs.total, images.bytes, summary.as_json())
+    images, jobs = shown.images, shown.jobs
+    return Written(report, report / "report.html", files, images.total, jobs.total, images.bytes, summary.as_json())
 
 
 def refresh(ledger: Ledger, workspace: Workspace, *, run_id: str) -> Written:
@@ -104,40 +106,54 @@ def refresh(ledger: Ledger, workspace: Workspace, *, run_id: str) -> Written:
     return Written(report, report / "report.html", (report / "summary.json",), 0, 0, 0, summary.as_json())
 
 
+def reject(workspace: Workspace, rows: Sequence[tuple[Place | None, str]]) -> None:
+    """List rows of the manifest that could not be jobs, in place of those of an earlier run."""
+    file = f"{REPORT}/rejected.csv"
+    if rows:
+        workspace.write(file, whole(REJECTED, rows))
+    elif workspace.exists(file):
+        workspace.remove(file)
+
+
+def list_differences(workspace: Workspace, differences: Sequence[Difference]) -> str:
+    """List every difference between a bill and the ledger; returns the file's path below the output folder."""
+    workspace.write(file := f"{REPORT}/reconciled.csv", whole(DIFFERENCES, differences))
+    return file
+
+
 def _files(
-    ledger: Ledger,
-    derived: Derivatives,
-    stage: Path,
-    summary: accounts.Summary,
-    small: Callable[..., thumbs.Thumbs],
-) -> tuple[page_rows.Images, page_rows.Jobs]:
+    ledger: Ledger, derived: Derivatives, stage: Path, summary: accounts.Summary, small: Callable[..., thumbs.Thumbs]
+) -> PageData:
     """Make every file; each table is read once, and its rows go to all who want them."""
-    tags, rows = ledger.report_rows.tag_names(), ledger.report_rows
-    shown = PageData.nothing(summary, tags)
+    rows = ledger.report_rows
     with ExitStack() as stack:
-        takers = _takers(stack, stage, summary, tags)
-        pour(rows.images(), shown.images, *takers["images"])
-        pour(rows.jobs(), shown.jobs, shown.blocks, *takers["jobs"])
-        pour(rows.usage(), shown.usage, *takers["usage"])
-        pour(rows.calls(), shown.calls)
+        shown = read(ledger, summary, _takers(stack, stage, summary, rows.tag_names()))
     columns, listed = shop_csv.sheet(shop_csv.placed(rows.listed(), ledger.stores.address()), derived)
-    _put_if_any(stage / "shop.csv", columns, batches(listed))
-    _put_if_any(stage / "checks.csv", CHECKS, batches(rows.measured()))
-    _put_if_any(stage / "accepted.csv", ACCEPTED, [accepted(rows.accepted())])
-    _put_if_any(stage / "batches.csv", BATCHES, [ledger.batches.every()])
-    _put_if_any(stage / "derivatives.csv", DERIVATIVES, batches(_listed(derived)))
-    compared = (tuple(chain.from_iterable(batch)) for batch in things(ledger, shown.compared))
-    _put_if_any(stage / "comparison.csv", COMPARISON, compared)
+    tables: Sequence[tuple[str, Sequence[Column[Any]], Iterable[Sequence[Any]]]] = (
+        ("shop", columns, batches(listed)),
+        ("checks", CHECKS, batches(rows.measured())),
+        ("accepted", ACCEPTED, [accepted(rows.accepted())]),
+        ("batches", BATCHES, [ledger.batches.every()]),
+        ("derivatives", DERIVATIVES, batches(_listed(derived))),
+    )
+    for name, those, parts in tables:
+        with csv_if_any(stage / f"{name}.csv", those) as take:
+            for part in parts:
+                take(part)
     _texts(stage / "summary.json", [_json(summary)])
-    shown.beside = beside.read(ledger, shown.keys())
-    _texts(stage / "report.html", parts(shown.page(small(shown.images.images.rows, beside=shown.beside))))
-    return shown.images, shown.jobs
+    _texts(stage / "report.html", page.parts(shown.page(small(shown.images.images.rows, beside=shown.beside))))
+    return shown
 
 
 def _takers(
     stack: ExitStack, stage: Path, summary: accounts.Summary, tags: Sequence[str]
 ) -> Mapping[str, Sequence[Taker]]:
     """Open every file that takes the rows of a table: sheets of the workbook, CSV, Parquet, and what is picked out."""
+
+    def csv(name: str, columns: Sequence[Column[Any]], how: Callable[..., Any] = csv_file) -> Taker:
+        taker: Taker = stack.enter_context(how(stage / f"{name}.csv", columns))
+        return taker
+
     tables = {
         name: with_tags(columns, tags) for name, columns in (("usage", USAGE), ("jobs", JOBS), ("images", IMAGES))
     }
@@ -146,14 +162,14 @@ def _takers(
         book = stack.enter_context(xlsx.WorkbookFile(stage / "report.xlsx"))
         book.sheet("Totals", TOTALS).add(tuple(totals(summary.as_json())))
         for name, columns in tables.items():
-            takers[name].append(book.sheet(name.capitalize(), columns))
-        takers["jobs"].append(_Some(book.sheet("Moderated", MODERATED), _is_moderated))
+            takers[name].append(book.sheet(name.capitalize(), columns).add)
+        takers["jobs"].append(_some(book.sheet("Moderated", MODERATED).add, _is_moderated))
     for name, columns in tables.items():
-        takers[name].append(stack.enter_context(CsvFile(stage / f"{name}.csv", columns)))
-        takers[name].append(stack.enter_context(ParquetFile(stage / f"{name}.parquet", columns)))
-    takers["jobs"].append(_Some(stack.enter_context(CsvFile(stage / "moderated.csv", MODERATED)), _is_moderated))
-    takers["images"].append(_Some(stack.enter_context(CsvFile(stage / "rerun.csv", RERUN)), _is_rejected))
-    return takers
+        takers[name] += csv(name, columns), stack.enter_context(parquet_file(stage / f"{name}.parquet", columns))
+    takers["jobs"].append(_some(csv("moderated", MODERATED), _is_moderated))
+    takers["images"].append(_some(csv("rerun", RERUN), _is_rejected))
+    compared = csv("comparison", COMPARISON, csv_if_any)
+    return takers | {"comparison": [lambda things: compared(tuple(chain.from_iterable(things)))]}
 
 
 def _listed(derivatives: Derivatives) -> Sequence[Derived]:
@@ -163,26 +179,9 @@ def _listed(derivatives: Derivatives) -> Sequence[Derived]:
     return sorted(there, key=lambda derived: (derived.source, derived.name))
 
 
-def _put_if_any(path: Path, columns: Sequence[Column[Any]], parts: Iterable[Sequence[Any]]) -> None:
-    """Write a table that is only there when it has rows."""
-    rows = 0
-    with CsvFile(path, columns) as file:
-        for part in parts:
-            file.add(part)
-            rows += len(part)
-    if not rows:
-        path.unlink()
-
-
-@dataclass(frozen=True, slots=True)
-class _Some:
-    """Hands on the rows of one kind."""
-
-    taker: Taker
-    is_wanted: Callable[[Any], bool]
-
-    def add(self, rows: Sequence[Any]) -> None:
-        self.taker.add([row for row in rows if self.is_wanted(row)])
+def _some(take: Taker, is_wanted: Callable[[Any], bool]) -> Taker:
+    """Hand on the rows of one kind."""
+    return lambda rows: take([row for row in rows if is_wanted(row)])
 
 
 def _is_moderated(job: JobRow) -> bool:

@@ -6,10 +6,10 @@ from typing import Any
 
 from batchgen.ledger import EarlierRow, ImageRow, Ledger
 from batchgen.model import FileImage
-from batchgen.reporter import accounts, beside, gallery
+from batchgen.reporter import accounts, gallery, page_data
 from batchgen.reporter.beside import Beside
 from batchgen.reporter.page import render
-from batchgen.reporter.page_data import PageData, pour, things
+from batchgen.reporter.page_data import PageData
 from batchgen.reporter.thumbs import NO_THUMBS
 
 Numbered = Callable[[ImageRow | EarlierRow | FileImage], int]
@@ -20,15 +20,7 @@ def look(ledger: Ledger, root: Path) -> PageData:
     """Go through the tables of an output folder and keep what its page shows."""
     with ledger.snapshot():
         summary = accounts.read(ledger, name=root.resolve().name, root=root)
-        shown = PageData.nothing(summary, ledger.report_rows.tag_names())
-        pour(ledger.report_rows.images(), shown.images)
-        pour(ledger.report_rows.jobs(), shown.jobs, shown.blocks)
-        pour(ledger.report_rows.usage(), shown.usage)
-        pour(ledger.report_rows.calls(), shown.calls)
-        for _ in things(ledger, shown.compared):
-            pass
-        shown.beside = beside.read(ledger, shown.keys())
-    return shown
+        return page_data.read(ledger, summary)
 
 
 def page(shown: PageData) -> str:

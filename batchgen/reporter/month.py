@@ -14,7 +14,7 @@ from batchgen.money import MicroUSD, exact
 from batchgen.reporter import assets, xlsx
 from batchgen.reporter.accounts import wasted_words
 from batchgen.reporter.charts import Bar, bar, of_money
-from batchgen.reporter.csvfile import CsvFile
+from batchgen.reporter.csvfile import csv_file
 from batchgen.reporter.tables import COUNTED, MICRO_DOLLARS, TOTALS, Column, batches, with_tags
 from batchgen.reporter.templates import template
 from batchgen.storage import Workspace
@@ -128,9 +128,9 @@ def write_month(
 def _lines(month: Month, path: Path) -> Counter[tuple[str, str]]:
     """Write the sheet; what each catalogue spent on each day."""
     spent = Counter[tuple[str, str]]()
-    with CsvFile(path, with_tags(LINES, month.tag_names())) as file:
+    with csv_file(path, with_tags(LINES, month.tag_names())) as take:
         for some in batches(month.lines()):
-            file.add(some)
+            take(some)
             for line in some:
                 spent[line.catalogue, line.day] += line.sums.spent_micro_usd
     return spent

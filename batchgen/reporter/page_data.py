@@ -1,26 +1,21 @@
 """What the page keeps of an output while its tables go by, and the page that is made of it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any
 
 from batchgen.ledger import Ledger
 from batchgen.money import MicroUSD
-from batchgen.reporter import comparison, page_rows
+from batchgen.reporter import beside, comparison, page_rows
 from batchgen.reporter.accounts import Summary
 from batchgen.reporter.beside import NOTHING, Beside
 from batchgen.reporter.chart_data import Calls, charts
 from batchgen.reporter.frames import Usage
 from batchgen.reporter.job_blocks import Blocks
 from batchgen.reporter.page import Page
-from batchgen.reporter.tables import USAGE, Row, batches, with_tags
+from batchgen.reporter.tables import USAGE, Taker, batches, with_tags
 from batchgen.reporter.thumbs import Thumbs
-
-
-class Taker(Protocol):
-    """Takes the rows of a table, batch by batch: a file, a sheet, or what the page keeps of them."""
-
-    def add(self, rows: Sequence[Any], /) -> None: ...
 
 
 @dataclass(slots=True)
@@ -35,23 +30,6 @@ class PageData:
     calls: Calls
     compared: comparison.Comparison
     beside: Beside = NOTHING
-
-    @classmethod
-    def nothing(cls, summary: Summary, tags: Sequence[str]) -> "PageData":
-        """Begin with nothing; `tags` are the names of all tags."""
-        return cls(
-            summary,
-            page_rows.Images(),
-            page_rows.Jobs(),
-            Usage(with_tags(USAGE, tags), tags),
-            Blocks(summary.run_id, page_rows.MOST_IMAGES),
-            Calls(summary.run_id),
-            comparison.Comparison(),
-        )
-
-    def keys(self) -> frozenset[str]:
-        """Return the keys of the jobs whose images are shown."""
-        return frozenset(row.job_key for row in self.images.images.rows)
 
     def page(self, thumbs: Thumbs) -> Page:
         """Make the page of all that was seen."""
@@ -71,16 +49,28 @@ class PageData:
         )
 
 
-def pour(rows: Iterable[Row], *takers: Taker) -> None:
-    """Give rows, batch by batch, to all who want them."""
+def read(ledger: Ledger, summary: Summary, takers: Mapping[str, Sequence[Taker]] = MappingProxyType({})) -> PageData:
+    """Go through the tables once; rows go, batch by batch, to the page and to all others who want them."""
+    rows, tags = ledger.report_rows, ledger.report_rows.tag_names()
+    shown = PageData(
+        summary,
+        page_rows.Images(),
+        page_rows.Jobs(),
+        Usage(with_tags(USAGE, tags), tags),
+        Blocks(summary.run_id, page_rows.MOST_IMAGES),
+        Calls(summary.run_id),
+        comparison.Comparison({row.way: row for row in rows.ways()}),
+    )
+    _pour(rows.images(), shown.images.add, *takers.get("images", ()))
+    _pour(rows.jobs(), shown.jobs.add, shown.blocks.add, *takers.get("jobs", ()))
+    _pour(rows.usage(), shown.usage.add, *takers.get("usage", ()))
+    _pour(rows.calls(), shown.calls.add)
+    _pour(comparison.compared(rows.variants()), shown.compared.add, *takers.get("comparison", ()))
+    shown.beside = beside.read(ledger, frozenset(row.job_key for row in shown.images.images.rows))
+    return shown
+
+
+def _pour(rows: Iterable[Any], *takers: Taker) -> None:
     for batch in batches(rows):
-        for taker in takers:
-            taker.add(batch)
-
-
-def things(ledger: Ledger, compared: comparison.Comparison) -> Iterator[Sequence[Any]]:
-    """Go through what was drawn in several ways, a batch of images at a time; the page keeps its share."""
-    compared.judged = {row.way: row for row in ledger.report_rows.ways()}
-    for batch in batches(comparison.compared(ledger.report_rows.variants())):
-        compared.add(batch)
-        yield batch
+        for take in takers:
+            take(batch)

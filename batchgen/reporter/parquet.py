@@ -1,38 +1,28 @@
 """Rows as Apache Parquet, one row group per batch, so that memory stays flat."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from batchgen.reporter.tables import Column
+from batchgen.reporter.tables import Column, Taker
 
 
-class ParquetFile:
-    """A Parquet file being written; whole numbers are 64-bit integers, text is raw, units are with the fields."""
+@contextmanager
+def parquet_file(path: Path, columns: Sequence[Column[Any]]) -> Iterator[Taker]:
+    """Write a Parquet file; whole numbers are 64-bit integers, text is raw, units are with the fields."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    def __init__(self, path: Path, columns: Sequence[Column[Any]]) -> None:
-        """Start the file; `columns` are its schema."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+    kinds = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+    schema = pa.schema(
+        [pa.field(one.name, kinds[one.kind], metadata={"unit": one.unit} if one.unit else None) for one in columns]
+    )
 
-        self._columns = columns
-        kinds = {str: pa.string(), int: pa.int64(), float: pa.float64()}
-        self._schema = pa.schema(
-            [pa.field(one.name, kinds[one.kind], metadata={"unit": one.unit} if one.unit else None) for one in columns]
-        )
-        self._writer = pq.ParquetWriter(path.absolute(), self._schema, compression="zstd")  # `a:b` would be an address
+    def add(rows: Sequence[Any]) -> None:
+        data = [[column.get(row) for row in rows] for column in columns]
+        arrays = [pa.array(values, type=field.type) for values, field in zip(data, schema, strict=True)]
+        writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
 
-    def add(self, rows: Sequence[Any]) -> None:
-        """Append one row group."""
-        import pyarrow as pa
-
-        data = [[column.get(row) for row in rows] for column in self._columns]
-        arrays = [pa.array(values, type=field.type) for values, field in zip(data, self._schema, strict=True)]
-        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._writer.close()
+    with pq.ParquetWriter(path.absolute(), schema, compression="zstd") as writer:  # `a:b` would be an address
+        yield add

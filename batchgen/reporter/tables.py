@@ -9,12 +9,16 @@ from itertools import islice
 from operator import attrgetter, itemgetter
 from typing import Any, Generic, TypeVar
 
-from batchgen.ledger import BatchRow, ImageRow, JobRow, MeasuredRow, Review, UsageRow
+from batchgen.errors import Place
+from batchgen.ledger import BatchRow, Difference, ImageRow, JobRow, MeasuredRow, Review, UsageRow
 from batchgen.model import CheckFlag
 from batchgen.storage.derived import Derived
 
 Cell = str | int | float | None
 Row = TypeVar("Row")
+
+Taker = Callable[[Sequence[Any]], object]
+"""Takes the rows of a table, batch by batch: a file, a sheet, or what the page keeps of them."""
 
 BATCH = 2_000
 MICRO_DOLLARS = "micro-dollars"
@@ -61,6 +65,13 @@ def _failed(checks: str, *, alike: int) -> tuple[str, ...]:
 
 def _utc(moment: datetime | None) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if moment else ""
+
+
+def _day(moment: datetime | None) -> str:
+    """Write a bound of the provider's day: the date alone where it is midnight."""
+    if moment is None:
+        return ""
+    return moment.date().isoformat() if moment.timestamp() % 86_400 == 0 else moment.isoformat(timespec="minutes")
 
 
 def _listed(name: str) -> Callable[[Any], Cell]:
@@ -171,6 +182,20 @@ MODERATED: tuple[Column[JobRow], ...] = (
     *texts("job_key", "message"),
 )
 
+REJECTED: tuple[Column[tuple[Place | None, str]], ...] = (
+    Column("file", lambda row: row[0].file if row[0] else ""),
+    Column("line", lambda row: row[0].line if row[0] else None, int),
+    Column("reason", lambda row: row[1]),
+)
+DIFFERENCES: tuple[Column[Difference], ...] = (
+    Column("begins", lambda one: _day(one.begins)),
+    Column("ends", lambda one: _day(one.ends)),
+    *texts("model", "key_id"),
+    Column("kind", lambda one: one.kind.value),
+    *counts("", "calls"),
+    Column("difference_micro_usd", lambda one: one.micro_usd, int),
+    *texts("detail"),
+)
 TOTALS: tuple[Column[tuple[str, Cell, int | None]], ...] = (
     Column("what", itemgetter(0)),
     Column("value", itemgetter(1)),

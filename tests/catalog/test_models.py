@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from batchgen import catalog
-from batchgen.catalog.models import token_table
+from batchgen.catalog.models import model_or_stand_in, token_table
 from batchgen.model import FixedSizes, Model
 from tests.catalog.factory import TODAY
 
@@ -97,7 +97,7 @@ def test_a_live_model_has_no_warning() -> None:
 
 def test_a_stand_in_takes_everything() -> None:
     """A model that nobody knows is not refused for its sizes or qualities."""
-    stand_in = catalog.model_or_stand_in("dream-9")
+    stand_in = model_or_stand_in("dream-9")
     assert stand_in.price is None
     assert catalog.legal_size(stand_in, "3840x2160") is None
-    assert catalog.model_or_stand_in("gpt-image-2") is known("gpt-image-2")
+    assert model_or_stand_in("gpt-image-2") is known("gpt-image-2")

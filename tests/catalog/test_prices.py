@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from batchgen import catalog
+from batchgen.catalog import prices
 from batchgen.model import Price, TokenPrices
 from tests.catalog.factory import TODAY, ask, row
 
@@ -64,7 +65,7 @@ def test_every_named_model_of_a_provider_has_a_price() -> None:
 def test_a_price_older_than_sixty_days_is_named_with_its_date(days: int, old: bool) -> None:
     """Sixty days are fine, sixty-one are told, with the row and its day."""
     price, today = row(ask("gpt-image-2")), TODAY + timedelta(days=days)
-    assert catalog.stale(price, today) is old
+    assert prices.stale(price, today) is old
     said = catalog.stale_warning(price, today)
     assert (said is not None) is old
     if said:
@@ -74,5 +75,5 @@ def test_a_price_older_than_sixty_days_is_named_with_its_date(days: int, old: bo
 
 def test_a_price_without_a_date_is_never_old() -> None:
     """The user's own price needs no date."""
-    assert not catalog.stale(OWN, TODAY)
+    assert not prices.stale(OWN, TODAY)
     assert catalog.stale_warning(replace(OWN, as_of=None), TODAY) is None

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen import catalog, pricing
-from batchgen.catalog import form
+from batchgen.catalog import form, prices
 from batchgen.errors import Exit, InputError
 from batchgen.model import Operation, Provider
 from tests.catalog.factory import ask, row
@@ -182,7 +182,7 @@ notes: ["open from nine to five"]
     special, second = (catalog.price_of(name, shop) for name in ("house-special", "gpt-image-2"))
     assert special is not None
     assert second is not None
-    assert special.per_image == catalog.flat(Decimal("0.02"))
+    assert special.per_image == prices.flat(Decimal("0.02"))
     assert special.as_of == date(2026, 11, 1)
     assert second.multiplier == Decimal("0.8")
     request = ask("gpt-image-2", size="1024x1024", quality="high")

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen import catalog, pricing
+from batchgen.catalog import prices
 from batchgen.catalog.sizes import extremes
 from batchgen.ledger import Counted, History
 from batchgen.model import (
@@ -218,7 +219,7 @@ def test_a_model_nobody_knows_is_quoted_at_the_users_price() -> None:
     """With a price of the user's own an unknown model has a quote, at the dearest token counts."""
     provider, request = catalog.provider("openai"), ask("dream-9", size="1024x1024", quality="high")
     assert catalog.price_of("dream-9", provider) is None
-    flat = Price(per_image=catalog.flat(Decimal("0.04")))
+    flat = Price(per_image=prices.flat(Decimal("0.04")))
     assert pricing.quote(request, 3, provider, None, flat).high == 120_000
     tokens = Price(tokens=row(ask("gpt-image-2")).tokens)
     assert pricing.quote(request, 1, provider, None, tokens).expected > 7024 * 30

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from batchgen.errors import InputError, Problem, Severity
-from batchgen.manifest import InvalidRow, Skipped, expand, load
+from batchgen.manifest import expand, load
+from batchgen.manifest.rendered_row import InvalidRow
+from batchgen.manifest.rows.table import Skipped
 from batchgen.model import Job
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from batchgen.errors import InputError, Problem
-from batchgen.manifest import Skipped, expand, load
+from batchgen.manifest import expand, load
+from batchgen.manifest.rows.table import Skipped
 from batchgen.model import Job, Operation
 
 PRODUCTS = "sku,name\n1,Chair\n2,Table\n"

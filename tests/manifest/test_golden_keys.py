@@ -2,8 +2,7 @@
 
 import pytest
 
-from batchgen.manifest import former_keys, key
-from batchgen.manifest.key import key_1
+from batchgen.manifest.key import former_keys, key, key_1
 from batchgen.model import FileImage, ImageRequest, JobImage, Operation, UrlImage
 
 PHOTO = FileImage("photos/a.png", "ab" * 32, 10, 4, 3)

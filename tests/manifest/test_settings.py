@@ -109,7 +109,7 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 
 def test_the_schema_knows_every_key() -> None:
     """The JSON Schema for editors takes numbers where people write them, and refuses unknown keys."""
-    from batchgen.manifest import json_schema
+    from batchgen.manifest.schema import json_schema
 
     document = json_schema()
     assert set(document["properties"]) >= {"name", "provider", "defaults", "limits", "jobs", "variables", "prices"}

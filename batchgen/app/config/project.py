@@ -122,8 +122,10 @@ def opened_by(provider: str) -> frozenset[str]:
 
 def schema(provider: str | None = None) -> dict[str, Any]:
     """Return the JSON Schema of a manifest, with the parameters that a provider opens."""
+    from batchgen.manifest.schema import json_schema
+
     opened = catalog.provider(provider).opens_anywhere if provider else ()
-    return manifest.json_schema({param.name: described(param) for param in opened})
+    return json_schema({param.name: described(param) for param in opened})
 
 
 def wanted(job: Job, offers: Offers) -> Wanted:
