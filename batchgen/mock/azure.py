@@ -3,21 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from batchgen.mock.reply import Reply, as_json, error, told_error
+from batchgen.mock.reply import Reply, as_json, told_error
 
-FILTERED = {
-    "hate": {"filtered": False, "severity": "safe"},
-    "sexual": {"filtered": True, "severity": "medium"},
-    "violence": {"filtered": False, "severity": "safe"},
-}
-SAFE = {name: {"filtered": False, "severity": "safe"} for name in FILTERED}
-
-
-def blocked() -> Reply:
-    """Refuse a moderated prompt as Azure's content filter does."""
-    inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_results": FILTERED}
-    message = "Your task failed as a result of our safety system."
-    return error(400, message, "contentFilter", kind="invalid_request_error", inner_error=inner)
+SAFE = {name: {"filtered": False, "severity": "safe"} for name in ("hate", "sexual", "violence")}
 
 
 def no_version() -> Reply:

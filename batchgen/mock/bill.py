@@ -6,53 +6,14 @@ answer (a call cut off, timed out, spoilt) costs what the answer would have. A d
 micro-dollar per token.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-from batchgen.mock.models import text_tokens
+from batchgen.mock.dialects import DIALECTS
+from batchgen.mock.models import SERVED, MockModel, text_tokens
 from batchgen.mock.resolved_request import Kind, ResolvedRequest
-
-# USD per million: text in, reference images in, images out.
-LATER = ("5", "8", "30")
-FIRST = ("5", "10", "40")
-PER_TOKEN: Mapping[str, tuple[str, str, str]] = {
-    "gpt-image-1": FIRST,
-    "gpt-image-1-mini": ("2", "2.5", "8"),
-    "gpt-image-1.5": ("5", "8", "32"),
-    "gpt-image-1.5-2025-12-16": ("5", "8", "32"),
-    "chatgpt-image-latest": ("5", "8", "32"),
-    "gemini-3-pro-image": ("2", "2", "120"),
-    "gemini-3.1-flash-image": ("0.5", "0.5", "60"),
-    "gemini-2.5-flash-image": ("0.3", "0.3", "30"),
-}
-# Google's own: thoughts and words out cost less than images out.
-PER_THOUGHT = {"gemini-3-pro-image": "12", "gemini-3.1-flash-image": "3", "gemini-2.5-flash-image": "2.5"}
-# USD per image as gateways print them: quality -> square, other.
-MINI_LIST = {"low": ("0.005", "0.006"), "medium": ("0.011", "0.015"), "high": ("0.036", "0.052")}
-FULL_LIST = {
-    "low": ("0.011", "0.016"), "medium": ("0.042", "0.063"), "high": ("0.167", "0.25"),
-}  # fmt: skip
-PER_IMAGE = {("apiyi", "gpt-image-2-all"): "0.03", ("apiyi", "gpt-image-2.6-all"): "0.025"}
-PER_IMAGE |= {
-    ("gemini-openai", "gemini-2.5-flash-image"): "0.039",
-    ("gemini-openai", "gemini-3-pro-image-preview"): "0.24",
-}
-PER_IMAGE |= {
-    ("openrouter", "google/gemini-2.5-flash-image"): "0.03",
-    ("xai", "grok-imagine-image"): "0.02",
-    ("xai", "grok-imagine-image-quality"): "0.07",
-}
-BY_ASKED = frozenset({"xai"})
-"""Who charges what was asked for, whatever its filters withhold."""
-PER_INPUT_IMAGE = {"xai": "0.02"}
-OWN_MACHINES = frozenset({"vllm-omni", "sglang", "localai", "stable-diffusion-cpp"})
-PER_CALL = {
-    **{(provider, model): "0.01" for provider in ("apiyi", "laozhang") for model in ("sora_image", "gpt-4o-image")},
-    ("laozhang", "gpt-image-2"): "0.03",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,50 +50,34 @@ def used(resolved: ResolvedRequest, factor: Decimal = Decimal(1)) -> Used:
 
 def charge(resolved: ResolvedRequest, tokens: Used, dialect: str, factor: Decimal = Decimal(1)) -> Decimal:
     """Price a request at a provider, in micro-dollars that are not rounded yet."""
-    model = resolved.echo_model or resolved.model.name
-    if (per_call := _per_call(dialect, model)) is not None:
+    asks, model = DIALECTS[dialect], resolved.model
+    if per_call := asks.per_call.get(model.name):
         return _usd(per_call) * factor
-    if dialect in OWN_MACHINES:
+    if asks.free:
         return Decimal(0)
-    if (per_image := PER_IMAGE.get((dialect, model))) is not None:
-        given = _usd(PER_INPUT_IMAGE.get(dialect, "0")) * len(resolved.images) * resolved.n
-        drawn = resolved.n if dialect in BY_ASKED else resolved.deliver
+    if per_image := asks.per_image.get(model.name):
+        given = _usd(asks.per_input_image) * len(resolved.images) * resolved.n
+        drawn = resolved.n if asks.charges_asked else resolved.deliver
         return (_usd(per_image) * drawn + given) * factor
-    if (dialect, model) == ("apiyi", "gpt-image-1"):
-        # Both ways of billing are printed; the gateway applies the cheaper one.
-        return min(_by_token(tokens, "2.5", "2.5", "8"), _listed(resolved, MINI_LIST) * factor)
-    if (dialect, model) == ("apiyi", "gpt-image-1.5"):
-        return _by_token(tokens, "5", "5", "10")
-    if (dialect, model) == ("aihubmix", "gpt-image-1"):
-        # Images by the list, prompts by token beside it; nothing is said of reference images.
-        return _listed(resolved, FULL_LIST) * factor + _by_token(tokens, "5", "0", "0")
-    thoughts = tokens.thoughts * Decimal(PER_THOUGHT.get(model, "0"))
-    return _by_token(tokens, *PER_TOKEN.get(model, LATER)) + thoughts
+    counts = (tokens.text, tokens.image, tokens.output, tokens.thoughts)
+    prices = (*asks.per_token.get(model.name, model.per_token), model.per_thought)
+    by_token = sum((count * Decimal(price) for count, price in zip(counts, prices, strict=True)), Decimal(0))
+    if (listed := asks.listed.get(model.name)) is None:
+        return by_token
+    by_image = _usd(listed[resolved.quality][resolved.width != resolved.height]) * resolved.deliver * factor
+    return min(by_token, by_image) if asks.cheaper else by_image + by_token
 
 
-def per_token(model: str) -> tuple[Decimal, Decimal, Decimal]:
+def per_token(name: str) -> tuple[Decimal, Decimal, Decimal]:
     """Return the prices of a model at its vendor: text in, reference images in, images out."""
-    text, image, output = PER_TOKEN.get(model, LATER)
+    known = {**SERVED["openai"], **SERVED["gemini"]}
+    text, image, output = known.get(name, MockModel()).per_token
     return Decimal(text), Decimal(image), Decimal(output)
 
 
 def whole(amount: Decimal) -> int:
     """Round up."""
     return int(amount.to_integral_value(rounding=ROUND_CEILING))
-
-
-def _per_call(dialect: str, model: str) -> str | None:
-    if dialect == "laozhang" and model.endswith(("-vip", "-web")):
-        return "0.03"
-    return PER_CALL.get((dialect, model))
-
-
-def _by_token(tokens: Used, text: str, image: str, output: str) -> Decimal:
-    return tokens.text * Decimal(text) + tokens.image * Decimal(image) + tokens.output * Decimal(output)
-
-
-def _listed(resolved: ResolvedRequest, listed: Mapping[str, tuple[str, str]]) -> Decimal:
-    return _usd(listed[resolved.quality][resolved.width != resolved.height]) * resolved.deliver
 
 
 def _usd(dollars: str) -> Decimal:

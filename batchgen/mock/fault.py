@@ -1,10 +1,20 @@
-"""What a fault is: what it shows, whether the call is charged, and its effect."""
+"""What a fault is: what it shows, whether the call is charged, and its effect; and those that need no code.
 
+These stand in `faults.csv`, by the table that they belong `of`. `value`, `code`, `kind` and `message` are of their
+effect: an answer instead of images, what is drawn, an address, or what becomes of a life or an upload.
+"""
+
+import csv
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from batchgen.mock import fault_answers as told
 from batchgen.mock import fault_replies as instead
 from batchgen.mock import fault_scripts as wire
+from batchgen.mock.data import text_of
+from batchgen.mock.resolved_request import Look
 
 FREE = False
 
@@ -39,3 +49,37 @@ class Fault:
     batch: str | None = None
     line: str | None = None
     file: str | None = None
+
+
+_EFFECTS: Mapping[str, Callable[[str, dict[str, str]], dict[str, Any]]] = {
+    "error": lambda value, row: {
+        "reply": instead.failed(int(value), row["message"], row["code"] or None, row["kind"] or "api_error")
+    },
+    "page": lambda value, row: {"reply": instead.page(int(value), row["message"])},
+    "empty": lambda value, _: {"reply": instead.empty(int(value))},
+    "text": lambda _, row: {"reply": instead.body(row["message"].encode())},
+    "inside": lambda _, row: {"reply": instead.inside(row["code"], row["message"])},
+    "redirect": lambda value, _: {"reply": instead.elsewhere(int(value))},
+    "come": lambda value, _: {"spoil": told.come(int(value))},
+    "look": lambda value, _: {"spoil": told.looking(Look(value))},
+    "finish": lambda value, row: {"spoil": told.come(0), "alter": told.finished(value, row["message"])},
+    "download": lambda value, _: {"download": value, "as_url": True},
+    "address": lambda value, _: {"address": value, "as_url": True},
+}
+"""What an effect sets of a fault; any other sets the member of its name."""
+
+
+def listed(of: str) -> dict[str, Fault]:
+    """List the faults of one table."""
+    return {row["name"]: _fault(row) for row in _rows() if row["of"] == of}
+
+
+@cache
+def _rows() -> list[dict[str, str]]:
+    return list(csv.DictReader(text_of("faults.csv").splitlines()))
+
+
+def _fault(row: dict[str, str]) -> Fault:
+    effect, value = row["effect"], row["value"]
+    members = _EFFECTS[effect](value, row) if effect in _EFFECTS else {effect: value}
+    return Fault(row["shows"], row["charged"] == "yes", **members)

@@ -130,6 +130,13 @@ def changed(change: Callable[[Answer], Any]) -> Alter:
     return lambda answer, _hit: as_json(200, change(answer))
 
 
+def finished(reason: str, message: str) -> Alter:
+    """End Gemini's candidate for a reason, without an image."""
+    candidate = {"content": {"role": "model"}, "finishReason": reason, "index": 0}
+    candidates = [{**candidate, "finishMessage": message} if message else candidate]
+    return having(candidates=candidates)
+
+
 def without(name: str) -> Alter:
     """Leave a member out."""
     return changed(lambda answer: {k: v for k, v in answer.items() if k != name})

@@ -11,19 +11,17 @@ import json
 from batchgen.mock import fault_answers as told
 from batchgen.mock import fault_replies as instead
 from batchgen.mock import fault_scripts as wire
-from batchgen.mock.fault import FREE, Fault
-from batchgen.mock.fault_list import faults as listed
+from batchgen.mock.fault import FREE, Fault, listed
 from batchgen.mock.field_faults import FIELD
 from batchgen.mock.gemini_faults import GEMINI
 from batchgen.mock.reply import Reply, error, overloaded, rate_limited, server_error, wrong_key
-from batchgen.mock.resolved_request import Look
 from batchgen.mock.wire import Pause, head
 
 DEEP = b'"deep": ' + b"[" * 200_000 + b"]" * 200_000 + b", "
 HUGE = b'"huge": ' + b"9" * 5000 + b", "
 
 STATUS: dict[str, Fault] = {
-    **listed("error", "page", "empty"),
+    **listed("status"),
     "400_escapes": Fault("400 whose message drives a terminal", FREE, reply=instead.always(error(
         400, "\x1b]0;owned\x07\x1b[31mBad\x1b[0m\u202egnp.tac\x9b2J\r\nINFO paid $0", "invalid_value", param="size"))),
     "401_text": Fault("401 as text/plain that carries JSON and part of a key", FREE, reply=instead.body(
@@ -35,27 +33,9 @@ STATUS: dict[str, Fault] = {
     "status_500": Fault("500 server_error", reply=instead.always(server_error())),
     "status_503_json": Fault("503 server_is_overloaded at once", FREE, reply=instead.always(overloaded())),
     "status_503_slow": Fault("503 JSON after delay (5.2 s)", reply=instead.always(overloaded()), delay=5.2),
-    **{
-        f"redirect_{status}": Fault(f"{status} elsewhere; option to", FREE, reply=instead.elsewhere(status))
-        for status in (301, 302, 303, 307, 308)
-    },
-    "moderation_input": Fault("400 moderation_blocked before drawing", FREE, blocked="input"),
-    "moderation_output": Fault("400 moderation_blocked after drawing", blocked="output"),
-    "moderation_unknown": Fault("400 moderation_blocked, stage unknown", FREE, blocked="unknown"),
 }  # fmt: skip
 BODY: dict[str, Fault] = {
-    "empty_200": Fault("200 without a body", reply=instead.empty(200)),
-    "html_200": Fault("200 page", reply=instead.page(200, "One moment, please")),
-    "null_200": Fault("200 whose body is null", reply=instead.body(b"null")),
-    "list_200": Fault("200 whose body is a list", reply=instead.body(b"[]")),
-    "text_200": Fault("200 whose body is no JSON", reply=instead.body(b"OK")),
-    "error_in_200": Fault("200 with an error nobody knows", reply=instead.inside("convert_request_failed", "failed")),
-    "error_in_200_model": Fault("200 with model_not_found", reply=instead.inside("model_not_found", "no such model")),
-    "error_in_200_quota": Fault("200 with insufficient_quota", FREE,
-                         reply=instead.inside("insufficient_quota", "no credit")),
-    "error_in_200_rate": Fault("200 with rate_limit_exceeded", FREE,
-                         reply=instead.inside("rate_limit_exceeded", "wait")),
-    "error_in_200_moderation": Fault("200 with moderation_blocked", reply=instead.inside("moderation_blocked", "no")),
+    **listed("body"),
     "data_missing": Fault("no data", alter=told.without("data")),
     "data_null": Fault("data: null", alter=told.having(data=None)),
     "data_empty": Fault("data: []", alter=told.having(data=[])),
@@ -109,10 +89,6 @@ BODY: dict[str, Fault] = {
     "usage_list": Fault("usage: []", alter=told.usage(lambda _usage: [])),
     "usage_partial": Fault("usage with output_tokens only",
                          alter=told.usage(lambda usage: {"output_tokens": usage["output_tokens"]})),
-    "fewer_0": Fault("no image comes, the input is charged", spoil=told.come(0)),
-    "fewer_1": Fault("one image comes, whatever n", spoil=told.come(1)),
-    "fewer_2": Fault("two images come, at most n", spoil=told.come(2)),
-    "fewer_3": Fault("three images come, at most n", spoil=told.come(3)),
     "more_than_asked": Fault("n + 1 images come", spoil=told.one_more),
     "other_model": Fault("another model drew, echoed and charged; option model", spoil=told.other_model),
     "other_size": Fault("another size, echoed and charged; option size", spoil=told.other_size),
@@ -121,12 +97,6 @@ BODY: dict[str, Fault] = {
     "chat_no_link": Fault("a chat without an image", spoil=told.answering("none")),
     "wrong_format": Fault("the file is of another format than said", spoil=told.other_format),
     "wrong_dimensions": Fault("the file is 1254x1254", spoil=told.other_pixels),
-    "blank_picture": Fault("one colour all over", spoil=told.looking(Look.BLANK)),
-    "truncated_picture": Fault("the file lacks its end", spoil=told.looking(Look.TRUNCATED)),
-    "checkerboard": Fault("transparency painted on", spoil=told.looking(Look.CHECKERBOARD)),
-    "picture_svg": Fault("an SVG with a script", spoil=told.looking(Look.SVG)),
-    "picture_html": Fault("a page with a script", spoil=told.looking(Look.HTML)),
-    "picture_bomb": Fault("a PNG of 20000 x 20000 in few bytes", spoil=told.looking(Look.BOMB)),
 }  # fmt: skip
 
 WIRE: dict[str, Fault] = {
@@ -174,24 +144,7 @@ WIRE: dict[str, Fault] = {
     "late": Fault("a good answer after delay; usable", delay=1.0),
 }  # fmt: skip
 # Answers with addresses whose reading then fails, for the first `reads` readings (all of them without that option).
-DOWNLOAD: dict[str, Fault] = {
-    **{
-        f"download_{name}": Fault(f"reading the image: {shows}; option reads", download=name, as_url=True)
-        for name, shows in {
-            "401": "401", "403": "403", "404": "404", "410": "410", "500": "500", "503": "503",
-            "html": "200 page", "short": "half of it, then FIN", "reset": "half of it, then RST",
-            "stall": "half of it, then nothing for delay", "empty": "200 without bytes",
-            "redirect": "302 to option to", "key": "401 unless the key is sent",
-        }.items()
-    },
-    "url_private": Fault("an address in a private network", address="http://10.255.255.1/picture.png", as_url=True),
-    "url_metadata": Fault("a link-local address", address="http://169.254.169.254/latest/meta-data", as_url=True),
-    "url_port": Fault("another port of this host", address="http://127.0.0.1:9/picture.png", as_url=True),
-    "url_file": Fault("a file: address", address="file:///etc/hostname", as_url=True),
-    "url_ftp": Fault("an ftp: address", address="ftp://example.com/picture.png", as_url=True),
-    "url_broken": Fault("no address at all", address="not an address", as_url=True),
-    "url_expired": Fault("an address that is already dead", as_url=True, download="403"),
-}  # fmt: skip
+DOWNLOAD = listed("download")
 
 FAULTS: dict[str, Fault] = {**STATUS, **BODY, **WIRE, **DOWNLOAD}
 # Those found in the field stand apart until it is settled what must become of a call that meets them.

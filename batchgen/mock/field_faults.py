@@ -8,8 +8,7 @@ from batchgen.mock import fault_scripts as wire
 from batchgen.mock import fault_shapes as shapes
 from batchgen.mock import fault_streams as streams
 from batchgen.mock import fault_words as words
-from batchgen.mock.fault import FREE, Fault
-from batchgen.mock.fault_list import faults
+from batchgen.mock.fault import FREE, Fault, listed
 from batchgen.mock.resolved_request import Look
 
 STREAMS: dict[str, Fault] = {
@@ -44,6 +43,7 @@ STREAMS: dict[str, Fault] = {
 }  # fmt: skip
 
 SHAPES: dict[str, Fault] = {
+    **listed("shape"),
     "shape_images": Fault("{images: [{url}], seed}; usable", as_url=True,
                           alter=shapes.shaped(lambda i: {"images": [{"url": one} for one in i], "seed": 1})),
     "shape_texts": Fault("{images: [base64]}; usable", spoil=shapes.as_base64,
@@ -88,15 +88,7 @@ SHAPES: dict[str, Fault] = {
     "body_zip": Fault("the body is a ZIP file of the images", spoil=shapes.as_base64, alter=shapes.archive),
     "tiny_entries": Fault("option count (1200) entries of ten bytes", alter=shapes.tiny(0)),
     "tiny_entries_after": Fault("the images, then option count (1200) entries of ten bytes", alter=shapes.tiny(10)),
-    "image_avif": Fault("AVIF, whatever was asked; usable", spoil=told.looking(Look.AVIF)),
-    "image_heic": Fault("HEIC, whatever was asked; usable", spoil=told.looking(Look.HEIC)),
     "always_png": Fault("PNG, whatever was asked and is said; usable", spoil=told.drawn_as("png")),
-    "png_zero": Fault("a PNG of 0 x 0", spoil=told.looking(Look.ZERO)),
-    "png_no_width": Fault("a PNG of 0 x 64", spoil=told.looking(Look.NO_WIDTH)),
-    "png_no_data": Fault("a PNG without pixels (IDAT)", spoil=told.looking(Look.NO_DATA)),
-    "png_no_end": Fault("a PNG without its end (IEND)", spoil=told.looking(Look.NO_END)),
-    "png_cut": Fault("half of a PNG", spoil=told.looking(Look.CUT)),
-    "png_head_only": Fault("a PNG's head and nothing else", spoil=told.looking(Look.HEAD_ONLY)),
 }  # fmt: skip
 
 MONEY: dict[str, Fault] = {
@@ -127,23 +119,13 @@ MONEY: dict[str, Fault] = {
                        alter=shapes.costing(lambda a, usd: {**a, "usage": {**a["usage"], "cost": usd}})),
 }  # fmt: skip
 
-ADDRESSES: dict[str, Fault] = {
-    "url_foreign": Fault("plain http on a foreign host", address="http://203.0.113.7/image.png", as_url=True),
-    "url_no_host": Fault("a host that does not exist", address="https://images.invalid/image.png", as_url=True),
-    "url_decimal": Fault("this host, spelt as a number", address="http://2130706433:9/image.png", as_url=True),
-    "url_decimal_far": Fault("a far host, spelt as a number", address="http://134744072/image.png", as_url=True),
-    "url_for_ever_403": Fault("an address that never opens: 403", as_url=True, download="403"),
-    "url_for_ever_404": Fault("an address that never opens: 404", as_url=True, download="404"),
-    "url_with_key": Fault("a dead address that holds the key, escaped", as_url=True,
-                          address="{origin}/files/gone.png?api_key={key}"),
-}  # fmt: skip
-
-TASKS = faults("task")
+ADDRESSES = listed("address")
+TASKS = listed("task")
 """Where there are tasks; elsewhere these calls go well."""
-BATCHES = faults("batch")
+BATCHES = listed("batch")
 """The life of a batch: the first line that asks for one decides. Option late hides the batch from so many lists."""
-LINES = faults("line")
-UPLOADS = faults("file")
+LINES = listed("line")
+UPLOADS = listed("file")
 """Uploads, by their file name."""
 KEYS: dict[str, Fault] = {
     **{

@@ -1,4 +1,4 @@
-"""How Google words errors and moderated prompts."""
+"""How Google words errors."""
 
 from http import HTTPStatus
 from typing import Any
@@ -11,15 +11,6 @@ STATUS = {
 }  # fmt: skip
 RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
 ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
-
-
-def blocked(stage: str, request: str) -> Reply:
-    """Refuse a moderated prompt with 200: the prompt itself, or what was drawn of it."""
-    said: dict[str, Any] = {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}
-    if stage == "output":
-        said = {"candidates": [{"content": {}, "finishReason": "IMAGE_SAFETY", "index": 0}]}
-    usage = {"promptTokenCount": 7, "totalTokenCount": 7}
-    return as_json(200, {**said, "usageMetadata": usage, "responseId": request})
 
 
 def in_google_words(reply: Reply) -> Reply:

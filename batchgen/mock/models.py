@@ -6,16 +6,15 @@ tiles or patches for reference images.
 """
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from math import ceil, sqrt
-from types import MappingProxyType
 from typing import Any
 
-THREE = ("1024x1024", "1024x1536", "1536x1024")
-LOW_MEDIUM_HIGH = ("low", "medium", "high")
-FIVE = (*LOW_MEDIUM_HIGH, "xhigh", "max")
+from batchgen.mock.data import made, tables_of
 
+THREE = ("1024x1024", "1024x1536", "1536x1024")
 TABLE = {
     ("low", "1024x1024"): 272, ("low", "1024x1536"): 408, ("low", "1536x1024"): 400,
     ("medium", "1024x1024"): 1056, ("medium", "1024x1536"): 1584, ("medium", "1536x1024"): 1568,
@@ -34,14 +33,15 @@ class MockModel:
     """One model: its family decides tokens, `fidelity` the accepted input_fidelity values (none: refuse it).
 
     `table` gives the tokens of one image by its quality, `input_each` those of a reference image, `thoughts` those that
-    are charged beside an image, where no formula does.
+    are charged beside an image, where no formula does. `per_token` is what its vendor asks in dollars per million: text
+    in, reference images in, images out; `per_thought` is the same for thoughts.
     """
 
-    name: str
-    family: str
-    qualities: tuple[str, ...] = LOW_MEDIUM_HIGH
+    name: str = ""
+    family: str = ""
+    qualities: tuple[str, ...] = ("low", "medium", "high")
     flexible: bool = True
-    shutdown: str | None = None
+    shutdown: str = ""
     retired: bool = False
     fidelity: tuple[str, ...] = ()
     transparent: bool = True
@@ -49,9 +49,11 @@ class MockModel:
     markup: bool = False
     chat: bool = False
     max_n: int = 10
-    table: tuple[tuple[str, int], ...] = ()
+    table: Mapping[str, int] = field(default_factory=dict)
     input_each: int = 0
     thoughts: int = 0
+    per_token: Sequence[str] = ("5", "8", "30")
+    per_thought: str = "0"
 
     @property
     def auto_quality(self) -> str:
@@ -61,7 +63,7 @@ class MockModel:
     def output_tokens(self, quality: str, width: int, height: int) -> int:
         """Count the image tokens of one image."""
         if self.table:
-            return dict(self.table)[quality]
+            return self.table[quality]
         if not self.flexible:
             return TABLE.get((quality, f"{width}x{height}"), TABLE[quality, "1536x1024"])
         family = "gpt-image-2.5" if self.family == "gpt-image-2.6" else self.family
@@ -79,85 +81,12 @@ class MockModel:
         return tiles(width, height) + extra
 
 
-def _first(name: str, *, shutdown: str = "2026-12-01", **more: Any) -> MockModel:
-    return MockModel(name, "gpt-image-1", flexible=False, shutdown=shutdown, **more)
-
-
-MODELS: dict[str, MockModel] = {
-    model.name: model
-    for model in (
-        *(
-            MockModel(f"gpt-image-2.6-{s}", "gpt-image-2.6", FIVE, complexity=True, markup=True)
-            for s in ("flare", "sunburst")
-        ),
-        *(MockModel(f"gpt-image-2.5-{s}", "gpt-image-2.5", FIVE, markup=True) for s in ("flare", "sunburst")),
-        *(
-            MockModel(f"gpt-image-2.5-{s}-2026-09-08", "gpt-image-2.5", FIVE, markup=True)
-            for s in ("flare", "sunburst")
-        ),
-        MockModel("gpt-image-2", "gpt-image-2", transparent=False),
-        MockModel("gpt-image-2-2026-04-21", "gpt-image-2", transparent=False),
-        _first("gpt-image-1.5", fidelity=("low", "high")),
-        _first("gpt-image-1.5-2025-12-16", fidelity=("low", "high")),
-        _first("chatgpt-image-latest", fidelity=("low", "high")),
-        _first("gpt-image-1-mini", fidelity=("low",)),
-        _first("gpt-image-1", fidelity=("low", "high"), shutdown="2026-10-23", retired=True),
-    )
+SERVED: Mapping[str, Mapping[str, MockModel]] = {
+    who: {name: made(MockModel(name), told) for name, told in models.items()}
+    for who, models in tables_of("models.toml").items()
 }
-# Routes that only gateways sell.
-RESOLD: dict[str, MockModel] = {
-    model.name: model
-    for model in (
-        MockModel("gpt-image-2-all", "gpt-image-2", transparent=False),
-        MockModel("gpt-image-2.6-all", "gpt-image-2.6", FIVE, max_n=4),
-        MockModel("gpt-image-2-vip", "gpt-image-2", transparent=False),
-        *(MockModel(f"gpt-image-2.5-{s}-vip", "gpt-image-2.5", FIVE) for s in ("flare", "sunburst")),
-        *(MockModel(f"gpt-image-2.6-{s}-vip", "gpt-image-2.6", LOW_MEDIUM_HIGH) for s in ("flare", "sunburst")),
-        MockModel("gpt-image-2.5-web", "gpt-image-2.5", FIVE),
-        MockModel("gpt-image-2.6-web", "gpt-image-2.6", FIVE),
-        MockModel("sora_image", "gpt-image-1", flexible=False, chat=True, max_n=1),
-        MockModel("gpt-4o-image", "gpt-image-1", flexible=False, chat=True, max_n=1),
-    )
-}
-# Google's, by image size. Of reference images and thoughts no full table is printed: one figure stands for all.
-ONE, TWO = (("1K", 1120), ("2K", 1120), ("4K", 2000)), (("512", 747), ("1K", 1120), ("2K", 1680), ("4K", 2520))
-GEMINI: dict[str, MockModel] = {
-    model.name: model
-    for model in (
-        MockModel("gemini-3-pro-image", "gemini", ("1K", "2K", "4K"), table=ONE, input_each=560, thoughts=240),
-        MockModel("gemini-3.1-flash-image", "gemini", ("512", "1K", "2K", "4K"), table=TWO, input_each=560),
-        MockModel(
-            "gemini-2.5-flash-image",
-            "gemini",
-            ("1K",),
-            table=(("1K", 1290),),
-            input_each=258,
-            shutdown="2026-10-02",
-            retired=True,
-        ),
-    )
-}
-# Models of one's own machine, and Google's on the path that speaks the Images API.
-LOCAL = MappingProxyType(
-    {
-        name: MockModel(name, "gpt-image-2", (*LOW_MEDIUM_HIGH, "auto"))
-        for name in ("Qwen/Qwen-Image", "default", "stablediffusion", "sd-cpp-local")
-    }
-)
-GEMINI_COMPATIBLE = MappingProxyType(
-    {name: MockModel(name, "gpt-image-2") for name in ("gemini-2.5-flash-image", "gemini-3-pro-image-preview")}
-)
-OPENROUTER = MappingProxyType(
-    {
-        "google/gemini-2.5-flash-image": MockModel(
-            "google/gemini-2.5-flash-image", "gemini", ("1K", "2K", "4K"), chat=True, max_n=1,
-            table=(("1K", 1290), ("2K", 1290), ("4K", 1290)), input_each=258,
-        )
-    }
-)  # fmt: skip
-XAI = MappingProxyType(
-    {name: MockModel(name, "gpt-image-2") for name in ("grok-imagine-image", "grok-imagine-image-quality")}
-)
+"""Models by who serves them, and by name."""
+MODELS, RESOLD = SERVED["openai"], SERVED["resold"]
 GONE = {"dall-e-2": "2026-05-12", "dall-e-3": "2026-05-12"}
 
 

@@ -7,10 +7,11 @@ placeholders sees a lamp where a lamp will be.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from importlib.resources import files
 from typing import NamedTuple
 
 from PIL import ImageDraw
+
+from batchgen.mock.data import text_of
 
 Colour = tuple[int, int, int]
 
@@ -42,7 +43,7 @@ def _products(text: str) -> Iterator[Product]:
             yield Product(line, strokes)
 
 
-PRODUCTS = tuple(_products((files("batchgen.mock") / "products.txt").read_text("utf-8")))
+PRODUCTS = tuple(_products(text_of("products.txt")))
 GENERIC: Sequence[Stroke] = (
     Stroke("polygon", "main", (50, 18, 86, 34, 86, 72, 50, 90, 14, 72, 14, 34)),
     Stroke("polygon", "light", (50, 18, 86, 34, 50, 50, 14, 34)),
