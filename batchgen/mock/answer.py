@@ -12,6 +12,7 @@ from batchgen.mock.resolved_request import Kind, ResolvedRequest
 
 SVG_USAGE = {"input_tokens": 900, "output_tokens": 2400, "total_tokens": 3300}
 """What the text model that writes an SVG says of itself."""
+SAFE = {name: {"filtered": False, "severity": "safe"} for name in ("hate", "sexual", "violence")}
 
 
 def images(
@@ -90,3 +91,10 @@ def pieces(resolved: ResolvedRequest, encoded: bytes, tokens: Used) -> tuple[byt
     between = b'"}, {"b64_json": "'
     middle = tuple(part for _ in range(resolved.deliver - 1) for part in (encoded, between))
     return (head, *middle, encoded, tail)
+
+
+def with_filters(answer: dict[str, Any]) -> dict[str, Any]:
+    """Add what Azure's content filter found to an answer and to its images."""
+    data = [{**entry, "content_filter_results": SAFE} for entry in answer["data"]]
+    prompt = [{"prompt_index": 0, "content_filter_results": SAFE}]
+    return {**answer, "data": data, "prompt_filter_results": prompt}

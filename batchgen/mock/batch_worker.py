@@ -1,7 +1,6 @@
 """One line of a batch as a call at half the price, and what is written of it."""
 
 import json
-from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from batchgen.mock.api_files import ApiFiles
 from batchgen.mock.batch_lines import Line, kind_of, result, result_around, unanswered
 from batchgen.mock.batches import Batch, Written
-from batchgen.mock.bill import Bill, Entry, Sender, used
+from batchgen.mock.bill import Bill, Entry, used
 from batchgen.mock.check import check
 from batchgen.mock.form import Fetch, json_form
 from batchgen.mock.performer import Performer
@@ -25,17 +24,13 @@ class BatchWorker:
     performer: Performer
     bill: Bill
     clock: Clock
-    files: ApiFiles
     fetch: Callable[[str], Fetch]
-    calls: Counter[str]
-    began: float
-    sender: Callable[[str], Sender]
+    count: Callable[[str], int]
 
     async def perform(self, batch: Batch, line: Line, asked: dict[str, Any]) -> tuple[list[Written], bool]:
         """Perform one line: what is written of it, and whether it succeeded."""
-        at = self.clock.monotonic() - self.began
         headers = {"x-batch": batch.id, "x-custom-id": line.custom_id}
-        entry = self.bill.open(at, batch.endpoint, headers, self.sender(batch.owner), "batch")
+        entry = self.bill.open(batch.endpoint, headers, batch.owner, "batch")
         reply, odd = await self._answered(batch, asked["body"], entry)
         entry.status, entry.ended = reply.status, "answered"
         good = reply.status == 200
@@ -56,9 +51,7 @@ class BatchWorker:
         try:
             resolved = self._resolved(batch.endpoint, body, batch.owner)
             entry.take(resolved)
-            call = self.calls[resolved.prompt]
-            self.calls[resolved.prompt] += 1
-            created = int(self.clock.now().timestamp())
+            call, created = self.count(resolved.prompt), int(self.clock.now().timestamp())
             performed = self.performer.perform(replace(resolved, call=call, created=created), entry, batch.owner)
             if self.performer.is_fixed(performed):
                 return Reply(200, b"".join(self.performer.fixed(performed))), None

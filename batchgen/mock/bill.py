@@ -9,11 +9,13 @@ micro-dollar per token.
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
+from hashlib import sha256
 from typing import Any
 
 from batchgen.mock.dialects import DIALECTS
 from batchgen.mock.models import SERVED, MockModel, text_tokens
 from batchgen.mock.resolved_request import Kind, ResolvedRequest
+from batchgen.runtime.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,28 +155,27 @@ class Entry:
 BOOKS = frozenset({"when", "key_id", "project_id", "rise", "exact_micro_usd"})
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Who asks, as the organisation's books know it, and when: never the key itself."""
-
-    when: datetime
-    key_id: str
-    project_id: str
+def digest(key: str) -> str:
+    """Shorten a key to something that tells keys apart and leads back to none."""
+    return sha256(key.encode()).hexdigest()[:16]
 
 
 class Bill:
     """Every request of a server in order; `rises` are price changes: from when on, and how many times the price."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock, *, project_per_key: bool = False) -> None:
+        self._clock, self._began, self._project_per_key = clock, clock.monotonic(), project_per_key
         self.entries: list[Entry] = []
         self.rises: list[tuple[datetime, Decimal]] = []
 
-    def open(self, at: float, path: str, headers: dict[str, str], sender: Sender, route: str = "sync") -> Entry:
-        """Add a line for a request that just arrived."""
-        entry = Entry(len(self.entries), round(at, 6), path, headers, route=route)
-        entry.when, entry.key_id, entry.project_id = sender.when, sender.key_id, sender.project_id
+    def open(self, path: str, headers: dict[str, str], key: str, route: str = "sync") -> Entry:
+        """Add a line for a request that just arrived; of its key only a digest is kept."""
+        now, name = self._clock.now(), digest(key)
+        entry = Entry(len(self.entries), round(self._clock.monotonic() - self._began, 6), path, headers, route=route)
+        entry.when, entry.key_id = now, f"key_{name}"
+        entry.project_id = f"proj_{name}" if self._project_per_key else "proj_mock"
         for since, times in self.rises:
-            if since <= sender.when:
+            if since <= now:
                 entry.rise *= times
         self.entries.append(entry)
         return entry

@@ -2,29 +2,13 @@
 
 import struct
 import zlib
-from base64 import b64decode
 from collections.abc import Iterable
 from types import MappingProxyType
 
+from batchgen.mock.data import bytes_of
 from batchgen.mock.resolved_request import Look
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# Two small squares, as real encoders write them: 64 x 64 pixels of AVIF and of HEIC.
-AVIF = b64decode(
-    "AAAAIGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZk1BMUIAAADrbWV0YQAAAAAAAAAhaGRscgAAAAAAAAAAcGljdAAAAAAAAAAAAAAAAAAAAAAOcGl0"
-    "bQAAAAAAAQAAAB5pbG9jAAAAAEQAAAEAAQAAAAEAAAETAAAASgAAAChpaW5mAAAAAAABAAAAGmluZmUCAAAAAAEAAGF2MDFDb2xvcgAAAABqaXBy"
-    "cAAAAEtpcGNvAAAAFGlzcGUAAAAAAAAAQAAAAEAAAAAQcGl4aQAAAAADCAgIAAAADGF2MUOBAAwAAAAAE2NvbHJuY2x4AAEADQAGgAAAABdpcG1h"
-    "AAAAAAAAAAEAAQQBAoMEAAAAUm1kYXQSAAoJGBV//aICGg0IMjscR4eF3dNNNMLAFYDPykV9I4urIprQErYxZQBl+/5/T9igWeN7ibhHmpNJAErh"
-    "U0VIUNbwnbo9hdUqGw=="
-)
-HEIC = b64decode(
-    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAVZtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAACJpbG9jAAAA"
-    "AERAAAEAAQAAAAABegABAAAAAAAAACwAAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAABAABodmMxAAAAAA5waXRtAAAAAAABAAAA1mlwcnAAAAC3"
-    "aXBjbwAAAHhodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQArQgEBA3AAAAMAkAAAAwAA"
-    "AwAeoCCBBZbqSSmubgIaDAgAAAMAyAAAAwAIQGIAAQAHRAHBcrAiQAAAABNjb2xybmNseAABAA0ABoAAAAAUaXNwZQAAAAAAAABAAAAAQAAAABBw"
-    "aXhpAAAAAAMICAgAAAAXaXBtYQAAAAAAAAABAAEEgQIDBAAAADRtZGF0AAAAKCgBrxmA9+HnRz/9rfiMs3f1qc1rPbp4/r7OXmshY5rmycnwkYTz"
-    "Ero="
-)
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -63,7 +47,8 @@ BROKEN: MappingProxyType[Look, bytes] = MappingProxyType(
         Look.NO_END: _WHOLE[:-12],
         Look.CUT: _WHOLE[: len(_WHOLE) // 2],
         Look.HEAD_ONLY: _WHOLE[:33],
-        Look.AVIF: AVIF,
-        Look.HEIC: HEIC,
+        # Two small squares, as real encoders write them: 64 x 64 pixels.
+        Look.AVIF: bytes_of("square.avif"),
+        Look.HEIC: bytes_of("square.heic"),
     }
 )

@@ -23,11 +23,11 @@ from batchgen.mock.reply import (
     wrong_value,
 )
 from batchgen.mock.resolved_request import InputImage, Kind, ResolvedRequest
-from batchgen.mock.xai import pixels
 
 FORMATS = ("png", "jpeg", "webp", "gif", "svg")
 MASK_BYTES = 4 * 1024 * 1024
 SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
+EXTENTS = {"1k": 1, "2k": 2}
 AUTO_SIZE = (1024, 1024)  # what every model picks where the request says auto
 
 
@@ -43,7 +43,7 @@ def check(kind: Kind, form: Form, dialect: Dialect, config: MockConfig) -> Resol
     if model.chat:
         raise Refused(no_model(name))
     _known_to(model, form, dialect)
-    width, height = pixels(form.fields) if dialect.shapes else _size(form, model, dialect)
+    width, height = _shape(form.fields, dialect) if dialect.shapes else _size(form, model, dialect)
     output_format = _choice(form, "output_format", FORMATS, "png")
     frames, frame_ms = _animation(form, output_format)
     _written(form, output_format)
@@ -131,6 +131,17 @@ def _size(form: Form, model: MockModel, dialect: Dialect) -> tuple[int, int]:
     if not fixed and (complaint := size_complaint(width, height)):
         raise Refused(wrong_value("size", f"Invalid size '{asked}'. {complaint}"))
     return width, height
+
+
+def _shape(fields: dict[str, Any], dialect: Dialect) -> tuple[int, int]:
+    """Say how large an image of a shape and an extent is."""
+    shape, extent = fields.get("aspect_ratio", "auto"), fields.get("resolution", "1k")
+    if shape not in dialect.shapes:
+        raise Refused(bad_value("aspect_ratio", shape, tuple(dialect.shapes)))
+    if extent not in EXTENTS:
+        raise Refused(bad_value("resolution", extent, tuple(EXTENTS)))
+    width, height = dialect.shapes[shape]
+    return width * EXTENTS[extent], height * EXTENTS[extent]
 
 
 def _quality(form: Form, model: MockModel, dialect: Dialect) -> str:

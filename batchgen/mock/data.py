@@ -9,9 +9,14 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def text_of(name: str) -> str:
+def bytes_of(name: str) -> bytes:
     """Read a file of the mock."""
-    return (files("batchgen.mock") / name).read_text("utf-8")
+    return (files("batchgen.mock") / name).read_bytes()
+
+
+def text_of(name: str) -> str:
+    """Read a text file of the mock."""
+    return bytes_of(name).decode()
 
 
 def tables_of(name: str) -> dict[str, dict[str, Any]]:

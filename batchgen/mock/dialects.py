@@ -29,7 +29,7 @@ class Dialect:
     `batches`: files and batches are served, with `batch_prefix` before the endpoints of lines; images are uploaded for
     one of `image_purposes`, and a file is pending for `file_polls` looks. `base` is the path of its base URL,
     `key_headers` may carry the key, `serves` names its own models, `filters`: answers say what a content filter found.
-    `shapes`: a ratio is asked for in place of a size. `counts`: answers hold usage.
+    `shapes` are asked for by their ratio in place of a size, each with its pixels. `counts`: answers hold usage.
     `keyless`: whoever comes is served. `lacks` are parameters of the vendor's that it refuses.
     Prices are by model, in dollars: `per_call`, `per_image` (with `charges_asked` for what was asked, also where it is
     withheld), `per_token` where they are not the vendor's, `listed` for square and other images by quality: added to
@@ -66,7 +66,7 @@ class Dialect:
     counts: bool = True
     keyless: bool = False
     lacks: frozenset[str] = frozenset()
-    shapes: bool = False
+    shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     free: bool = False
     per_call: Mapping[str, str] = field(default_factory=dict)
     per_image: Mapping[str, str] = field(default_factory=dict)

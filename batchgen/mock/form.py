@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,6 +14,8 @@ from aiohttp import BodyPartReader, web
 from batchgen.mock.reply import Refused, bad_image, error, wrong_value
 
 MOST_BYTES = 50 * 1024 * 1024
+LONGEST = 4000
+KEY_HEADERS = frozenset({"authorization", "api-key", "x-goog-api-key"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +136,43 @@ def decoded(text: str, number: int) -> bytes:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+class Record:
+    """The latest requests as they arrived."""
+
+    def __init__(self, most: int) -> None:
+        self._seen: deque[dict[str, Any]] = deque(maxlen=most)
+
+    def note(self, request: web.Request, index: int | None = None, form: Form | None = None) -> None:
+        """Keep what a request says; `index` is its line on the bill, if it has one."""
+        if not self._seen.maxlen:
+            return
+        authorised = request.headers.get("Authorization", "").partition(" ")[0]
+        headers = [(k, v) for k, v in request.headers.items() if k.lower() not in KEY_HEADERS]
+        self._seen.append(
+            {
+                "index": index,
+                "method": request.method,
+                "path": request.raw_path,
+                "authorization": authorised or None,
+                "headers": headers,
+                "fields": _short(form.fields) if form else {},
+                "parts": list(form.parts) if form else [],
+            }
+        )
+
+    def all(self) -> list[dict[str, Any]]:
+        """List the requests, oldest first."""
+        return list(self._seen)
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _short(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_short(item) for item in value]
+    if isinstance(value, str) and len(value) > LONGEST:
+        digest = sha256(value.encode("utf-8", "replace")).hexdigest()
+        return f"<{len(value)} characters, sha256 {digest}>"
+    return value

@@ -1,6 +1,6 @@
 """Gemini's generateContent: contents and an image configuration in, candidates with inline images out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from batchgen.mock.answer import b64
@@ -15,19 +15,9 @@ from batchgen.mock.resolved_request import InputImage, Kind, ResolvedRequest
 FIELDS = frozenset(
     {"model", "contents", "generationConfig", "generation_config", "safetySettings", "systemInstruction", "tools"}
 )
-# Pixels of one size by aspect ratio, as the vendor prints them for 1K; 2K and 4K double them, 512 halves them.
-RATIOS: dict[str, tuple[int, int]] = {
-    "1:1": (1024, 1024), "2:3": (848, 1264), "3:2": (1264, 848), "3:4": (896, 1200), "4:3": (1200, 896),
-    "4:5": (928, 1152), "5:4": (1152, 928), "9:16": (768, 1376), "16:9": (1376, 768), "21:9": (1584, 672),
-}  # fmt: skip
-LONG_RATIOS = {"1:4": (512, 2048), "4:1": (2048, 512), "1:8": (384, 3072), "8:1": (3072, 384)}
-FIRST_RATIOS: dict[str, tuple[int, int]] = {
-    "1:1": (1024, 1024), "2:3": (832, 1248), "3:2": (1248, 832), "3:4": (864, 1184), "4:3": (1184, 864),
-    "4:5": (896, 1152), "5:4": (1152, 896), "9:16": (768, 1344), "16:9": (1344, 768), "21:9": (1536, 672),
-}  # fmt: skip
+# Of the pixels that the vendor prints for 1K.
 SCALES = {"512": 0.5, "1K": 1, "2K": 2, "4K": 4}
 FIRST = "gemini-2.5-flash-image"
-LONG = frozenset({"gemini-3.1-flash-image"})
 
 
 def check_content(form: Form, dialect: Dialect, config: MockConfig) -> ResolvedRequest:
@@ -46,7 +36,7 @@ def check_content(form: Form, dialect: Dialect, config: MockConfig) -> ResolvedR
     size = image.get("imageSize", image.get("image_size", "1K"))
     if not isinstance(size, str) or size not in model.qualities:
         raise Refused(_invalid(f"Invalid value at 'generation_config.image_config.image_size': {size!r}"))
-    width, height = _pixels(model.name, image.get("aspectRatio", image.get("aspect_ratio")), images, size)
+    width, height = _pixels(model.ratios, image.get("aspectRatio", image.get("aspect_ratio")), images, size)
     kind = "png" if model.name == FIRST else "jpeg"
     modalities = settings.get("responseModalities", ["TEXT", "IMAGE"])
     deliver = int(isinstance(modalities, list) and "IMAGE" in [str(one).upper() for one in modalities])
@@ -126,8 +116,7 @@ def _inline(inline: dict[str, Any], number: int) -> InputImage:
     return input_image(Upload(decoded(data, number), kind), number, multipart=True)
 
 
-def _pixels(model: str, ratio: Any, images: Sequence[InputImage], size: str) -> tuple[int, int]:
-    known = FIRST_RATIOS if model == FIRST else RATIOS | (LONG_RATIOS if model in LONG else {})
+def _pixels(known: Mapping[str, Sequence[int]], ratio: Any, images: Sequence[InputImage], size: str) -> tuple[int, int]:
     if ratio is None:
         shape = images[0].width / max(1, images[0].height) if images else 1.0
         ratio = min(known, key=lambda name: abs(known[name][0] / known[name][1] - shape))

@@ -36,7 +36,8 @@ GEMINI: dict[str, Fault] = {
     **listed("gemini"),
     "gemini_blocked": Fault("promptFeedback.blockReason, no candidates", FREE, spoil=told.come(0), alter=told.changed(
         lambda a: {"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": a["usageMetadata"]})),
-    "gemini_null": Fault("candidates: null; the input is charged", spoil=told.come(0), alter=told.having(candidates=None)),
+    "gemini_null": Fault("candidates: null; the input is charged", spoil=told.come(0),
+                         alter=told.having(candidates=None)),
     "gemini_text_only": Fault("STOP with words only; the input is charged", spoil=told.come(0)),
     "gemini_empty": Fault("STOP without parts; the input is charged", spoil=told.come(0), alter=parts(lambda _p: [])),
     "gemini_thought": Fault("a drawing of its thoughts before the image; usable", alter=parts(

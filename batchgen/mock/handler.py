@@ -9,31 +9,28 @@ from dataclasses import replace
 from aiohttp import web
 
 from batchgen.mock.api_files import ApiFiles
-from batchgen.mock.azure import in_azure_words
 from batchgen.mock.batch_worker import BatchWorker, file_bytes
 from batchgen.mock.batches import Batches
-from batchgen.mock.bill import Bill, Entry, Sender, used
+from batchgen.mock.bill import Bill, Entry, used
 from batchgen.mock.chat import check_chat
 from batchgen.mock.check import check
 from batchgen.mock.config import MockConfig
 from batchgen.mock.dialects import DIALECTS
 from batchgen.mock.files import Files
-from batchgen.mock.form import Form, read_form
+from batchgen.mock.form import KEY_HEADERS, Form, Record, read_form
 from batchgen.mock.gemini import check_content
-from batchgen.mock.google_words import in_google_words
 from batchgen.mock.limits import Gate, Window
 from batchgen.mock.listener import as_response
-from batchgen.mock.openrouter import check_routed, in_routed_words
-from batchgen.mock.organization import Organization, digest, is_admin
+from batchgen.mock.openrouter import check_routed
+from batchgen.mock.organization import Organization, is_admin
 from batchgen.mock.performer import Performance, Performer
 from batchgen.mock.plan import Faults
-from batchgen.mock.record import KEY_HEADERS, Record
+from batchgen.mock.provider_words import worded
 from batchgen.mock.reply import Refused, Reply, no_key, refused_bare, wrong_key
 from batchgen.mock.resolved_request import Kind, ResolvedRequest
 from batchgen.mock.seeded import between, draw
 from batchgen.mock.tasks import Tasks
 from batchgen.mock.wire import play, send
-from batchgen.mock.xai import in_xai_words
 from batchgen.runtime.clock import Clock
 
 Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -42,18 +39,6 @@ KEPT = ("x-", "idempotency", "user-agent")
 
 def _is_kept(header: str) -> bool:
     return header.startswith(KEPT) and header not in KEY_HEADERS
-
-
-def _as_it_is(reply: Reply) -> Reply:
-    return reply
-
-
-WORDS: dict[str, Callable[[Reply], Reply]] = {
-    "gemini": in_google_words,
-    "azure": in_azure_words,
-    "openrouter": in_routed_words,
-    "xai": in_xai_words,
-}
 
 
 class Handler:
@@ -70,7 +55,7 @@ class Handler:
         """Start anew, with the same rules: bill, limits, counts, images, tasks and records are gone."""
         self._let_go()
         config, clock = self.config, self.clock
-        self.bill = Bill()
+        self.bill = Bill(clock, project_per_key=config.project_per_key)
         self.faults = Faults(config.rules, config.seed)
         self.files = Files(config.url_seconds, config.seed, clock)
         self.record = Record(config.record)
@@ -85,12 +70,9 @@ class Handler:
         self.performer = Performer(config, self.dialect, clock, self.faults, self.files, self._pool)
         self.tasks = Tasks(config, clock, self.performer)
         self.organization = Organization(self.bill, clock)
-        self._started = clock.monotonic()
         self._calls: Counter[str] = Counter()
         self.api_files = ApiFiles(clock, config.seed, config.project_per_key)
-        worker = BatchWorker(
-            self.performer, self.bill, clock, self.api_files, self._fetch, self._calls, self._started, self.sender
-        )
+        worker = BatchWorker(self.performer, self.bill, clock, self._fetch, self.count)
         self.batches = Batches(
             config, clock, self.api_files, self.faults, worker.perform, worker.weigh, self.dialect.batch_prefix
         )
@@ -133,13 +115,9 @@ class Handler:
             raise Refused(wrong_key(key))
 
     def free(
-        self,
-        way: Serve,
-        *,
-        authorise: Callable[[web.Request], None] | None = None,
-        words: Callable[[Reply], Reply] = _as_it_is,
+        self, way: Serve, *, authorise: Callable[[web.Request], None] | None = None, own_words: bool = False
     ) -> Serve:
-        """Make what serves something that costs nothing: noted, authorised, refusals answered in these words."""
+        """Make what serves something that costs nothing: noted, authorised, refused in the provider's words or not."""
 
         async def serve(request: web.Request) -> web.StreamResponse:
             self.record.note(request)
@@ -147,21 +125,15 @@ class Handler:
                 (authorise or self.authorise)(request)
                 return await way(request)
             except Refused as refused:
-                return as_response(words(refused.reply))
+                return as_response(self.worded(refused.reply) if own_words else refused.reply)
 
         return serve
-
-    def sender(self, key: str) -> Sender:
-        """Say who asks now, as the organisation's books know it."""
-        project = f"proj_{digest(key)}" if self.config.project_per_key else "proj_mock"
-        return Sender(self.clock.now(), f"key_{digest(key)}", project)
 
     async def serve(self, request: web.Request, kind: Kind) -> web.StreamResponse:
         """Answer one request for images, and put it on the bill."""
         headers = {name: value for name, value in request.headers.items() if _is_kept(name.lower())}
         route = "task" if self.dialect.tasks and kind is not Kind.CHAT else "sync"
-        at, sender = self.clock.monotonic() - self._started, self.sender(self.key_of(request))
-        entry = self.bill.open(at, request.raw_path, headers, sender, route)
+        entry = self.bill.open(request.raw_path, headers, self.key_of(request), route)
         try:
             resolved = await self._resolved_request(request, kind, entry)
             return await self._performed(request, resolved, entry)
@@ -275,7 +247,7 @@ class Handler:
 
     def worded(self, reply: Reply) -> Reply:
         """Tell a refusal in this provider's words."""
-        return WORDS.get(self.dialect.name, _as_it_is)(reply)
+        return worded(reply, self.dialect.name)
 
 
 def origin_of(request: web.Request) -> str:

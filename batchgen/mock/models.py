@@ -33,7 +33,8 @@ class MockModel:
     """One model: its family decides tokens, `fidelity` the accepted input_fidelity values (none: refuse it).
 
     `table` gives the tokens of one image by its quality, `input_each` those of a reference image, `thoughts` those that
-    are charged beside an image, where no formula does. `per_token` is what its vendor asks in dollars per million: text
+    are charged beside an image, where no formula does. `ratios` are the
+    pixels of one size (1K) by aspect ratio. `per_token` is what its vendor asks in dollars per million: text
     in, reference images in, images out; `per_thought` is the same for thoughts.
     """
 
@@ -52,6 +53,7 @@ class MockModel:
     table: Mapping[str, int] = field(default_factory=dict)
     input_each: int = 0
     thoughts: int = 0
+    ratios: Mapping[str, Sequence[int]] = field(default_factory=dict)
     per_token: Sequence[str] = ("5", "8", "30")
     per_thought: str = "0"
 

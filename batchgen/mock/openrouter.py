@@ -8,12 +8,11 @@ from batchgen.mock.check import input_image
 from batchgen.mock.config import MockConfig
 from batchgen.mock.dialects import Dialect
 from batchgen.mock.form import Form, Upload, decoded
-from batchgen.mock.gemini import FIRST_RATIOS, SCALES
-from batchgen.mock.reply import Refused, Reply, as_json, bad_value, missing_parameter, told_error, unknown_parameter
+from batchgen.mock.gemini import SCALES
+from batchgen.mock.reply import Refused, bad_value, missing_parameter, unknown_parameter
 from batchgen.mock.resolved_request import InputImage, Kind, ResolvedRequest
 
 FIELDS = frozenset({"model", "messages", "modalities", "image_config", "seed", "stream", "usage"})
-STATUS_WORDS = {401: "User not found.", 402: "Insufficient credits"}
 
 
 def check_routed(form: Form, dialect: Dialect, config: MockConfig) -> ResolvedRequest:
@@ -30,11 +29,11 @@ def check_routed(form: Form, dialect: Dialect, config: MockConfig) -> ResolvedRe
     config_of = form.fields.get("image_config", {})
     told = config_of if isinstance(config_of, dict) else {}
     ratio, size = told.get("aspect_ratio", "1:1"), told.get("image_size", "1K")
-    if ratio not in FIRST_RATIOS:
-        raise Refused(bad_value("image_config.aspect_ratio", ratio, tuple(FIRST_RATIOS)))
+    if ratio not in model.ratios:
+        raise Refused(bad_value("image_config.aspect_ratio", ratio, tuple(model.ratios)))
     if size not in model.qualities:
         raise Refused(bad_value("image_config.image_size", size, model.qualities))
-    width, height = (int(edge * SCALES[size]) for edge in FIRST_RATIOS[ratio])
+    width, height = (int(edge * SCALES[size]) for edge in model.ratios[ratio])
     deliver = int(isinstance(wanted, list) and "image" in wanted)
     images = _images(form.fields["messages"][-1].get("content"))
     answers = "images" if deliver else "none"
@@ -56,12 +55,3 @@ def _images(content: Any) -> tuple[InputImage, ...]:
 def with_cost(answer: dict[str, Any], micro_usd: Decimal) -> dict[str, Any]:
     """Add what a call cost to its usage, in dollars."""
     return {**answer, "usage": {**answer["usage"], "cost": float(micro_usd / 1_000_000)}}
-
-
-def in_routed_words(reply: Reply) -> Reply:
-    """Tell an error as OpenRouter does: with its status for a code."""
-    if (told := told_error(reply)) is None:
-        return reply
-    more = {"metadata": told["metadata"]} if "metadata" in told else {}
-    words = {"code": reply.status, "message": STATUS_WORDS.get(reply.status, str(told["message"])), **more}
-    return as_json(reply.status, {"error": words, "user_id": "user_mock"}, *reply.headers)

@@ -5,8 +5,7 @@ nobody here would do by itself can be planted: calls by somebody else, a price c
 days that begin at another hour, and refusals of the endpoints.
 """
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -30,11 +29,6 @@ T = TypeVar("T")
 def is_admin(key: str) -> bool:
     """Whether a key is one of an administrator: such keys draw nothing, and others see no books."""
     return key.startswith(ADMIN)
-
-
-def digest(key: str) -> str:
-    """Shorten a key to something that tells keys apart and leads back to none."""
-    return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,56 +149,50 @@ def _foreign(told: Mapping[str, Any]) -> Entry:
     )
 
 
-def _grouped(things: Sequence[T], keys: Sequence[tuple[str | None, ...]]) -> dict[tuple[str | None, ...], list[T]]:
-    groups: dict[tuple[str | None, ...], list[T]] = {}
-    for thing, key in zip(things, keys, strict=True):
-        groups.setdefault(key, []).append(thing)
-    return groups
-
-
 USAGE_GROUPS = ("project_id", "user_id", "api_key_id", "model", "size", "source")
 COST_GROUPS = ("project_id", "user_id", "line_item", "api_key_id", "api_source")
 
 
+def _facts(call: Entry, item: str = "") -> dict[str, str]:
+    return {
+        "project_id": call.project_id,
+        "user_id": USER,
+        "api_key_id": call.key_id,
+        "model": call.model,
+        "size": call.size,
+        "source": SOURCES.get(call.kind or Kind.GENERATE, GENERATION),
+        "line_item": item,
+        "api_source": "unlabeled",
+    }
+
+
+def _grouped(
+    things: Iterable[tuple[dict[str, str], T]], names: Sequence[str], asked: Sequence[str]
+) -> Iterator[tuple[dict[str, str | None], list[T]]]:
+    """Put together what has the same facts among those that are asked for; the others are told as nothing."""
+    groups: dict[tuple[str | None, ...], list[T]] = {}
+    for facts, thing in things:
+        groups.setdefault(tuple(facts[name] if name in asked else None for name in names), []).append(thing)
+    for key, found in sorted(groups.items(), key=lambda item: str(item[0])):
+        yield dict(zip(names, key, strict=True)), found
+
+
 def _used(calls: Sequence[Entry], groups: Sequence[str]) -> list[dict[str, Any]]:
-    facts = [
-        {
-            "project_id": call.project_id,
-            "user_id": USER,
-            "api_key_id": call.key_id,
-            "model": call.model,
-            "size": call.size,
-            "source": SOURCES.get(call.kind or Kind.GENERATE, GENERATION),
-        }
-        for call in calls
-    ]
-    keys = [tuple(fact[name] if name in groups else None for name in USAGE_GROUPS) for fact in facts]
     return [
         {
             "object": "organization.usage.images.result",
             "images": sum(call.pictures for call in found),
             "num_model_requests": len(found),
-            **dict(zip(USAGE_GROUPS, key, strict=True)),
+            **key,
         }
-        for key, found in sorted(_grouped(calls, keys).items(), key=lambda item: str(item[0]))
+        for key, found in _grouped(((_facts(call), call) for call in calls), USAGE_GROUPS, groups)
     ]
 
 
 def _cost(calls: Sequence[Entry], groups: Sequence[str], planted: Planted) -> list[dict[str, Any]]:
-    costs = [(call, cost) for call in calls for cost in _items(call, planted.cached_input)]
-    facts = [
-        {
-            "project_id": call.project_id,
-            "user_id": USER,
-            "line_item": cost.item,
-            "api_key_id": call.key_id,
-            "api_source": "unlabeled",
-        }
-        for call, cost in costs
-    ]
-    keys = [tuple(fact[name] if name in groups else None for name in COST_GROUPS) for fact in facts]
+    costs = ((_facts(call, cost.item), cost) for call in calls for cost in _items(call, planted.cached_input))
     listed = []
-    for key, found in sorted(_grouped([cost for _, cost in costs], keys).items(), key=lambda item: str(item[0])):
+    for key, found in _grouped(costs, COST_GROUPS, groups):
         dollars = sum((cost.micro_usd for cost in found), Decimal(0)) / 1_000_000
         counted = "line_item" in groups and all(cost.tokens is not None for cost in found)
         listed.append(
@@ -213,7 +201,7 @@ def _cost(calls: Sequence[Entry], groups: Sequence[str], planted: Planted) -> li
                 "amount": {"value": float(dollars), "currency": planted.currency},
                 "quantity": float(sum(cost.tokens or 0 for cost in found)) if counted else None,
                 "quantity_unit": "tokens" if counted else None,
-                **dict(zip(COST_GROUPS, key, strict=True)),
+                **key,
             }
         )
     return listed

@@ -10,7 +10,6 @@ from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from batchgen.mock import answer
-from batchgen.mock.azure import with_filters
 from batchgen.mock.bill import Entry, Used, charge, used, whole
 from batchgen.mock.broken import BROKEN
 from batchgen.mock.config import MockConfig
@@ -168,7 +167,7 @@ class Performer:
         if resolved.kind is Kind.CONTENT:
             return self._content(performed, images)
         told = answer.images(resolved, images, urls, tokens, self.config.moderated or self.dialect.moderated)
-        told = with_filters(told) if self.dialect.filters else told
+        told = answer.with_filters(told) if self.dialect.filters else told
         told = told if self.dialect.counts else {name: value for name, value in told.items() if name != "usage"}
         if alter := performed.fault.alter:
             return alter(told, performed.hit)

@@ -77,6 +77,11 @@ def wrong_key(key: str) -> Reply:
     )
 
 
+def no_version() -> Reply:
+    """Refuse a deployment's path without api-version, as Azure does."""
+    return as_json(404, {"error": {"code": "404", "message": "Resource not found"}})
+
+
 def no_model(name: str) -> Reply:
     """Refuse a model nobody here knows."""
     return error(404, f"The model '{name}' does not exist or you do not have access to it.", "model_not_found")

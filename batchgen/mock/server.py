@@ -12,10 +12,9 @@ from aiohttp import web
 
 from batchgen.errors import InputError
 from batchgen.mock import files_endpoint
-from batchgen.mock.azure import no_version
 from batchgen.mock.batch_api import BatchApi
 from batchgen.mock.config import MockConfig
-from batchgen.mock.dialects import DIALECTS
+from batchgen.mock.dialects import DIALECTS, Dialect
 from batchgen.mock.faults import EVERY
 from batchgen.mock.handler import Handler, origin_of
 from batchgen.mock.listener import as_response, expected, in_json, listen
@@ -23,7 +22,7 @@ from batchgen.mock.models import MockModel, text_tokens
 from batchgen.mock.moderation import judge
 from batchgen.mock.organization_api import OrganizationApi
 from batchgen.mock.plan import Faults
-from batchgen.mock.reply import Refused, Reply, as_json, error, no_model
+from batchgen.mock.reply import Refused, Reply, as_json, error, no_model, no_version
 from batchgen.mock.resolved_request import Kind
 from batchgen.runtime.clock import Clock, SystemClock
 
@@ -157,10 +156,10 @@ class MockServer:
         for path, kind in ROUTES.items():
             yield "POST", prefix + path, _serving(handler, kind)
         yield from self._model_routes(prefix)
-        yield "GET", f"{prefix}/tasks/{{id}}", handler.free(self._task, words=handler.worded)
+        yield "GET", f"{prefix}/tasks/{{id}}", handler.free(self._task, own_words=True)
 
     def _model_routes(self, prefix: str) -> Iterator[Route]:
-        free = partial(self._open.free, words=self._open.worded)
+        free = partial(self._open.free, own_words=True)
         yield "GET", f"{prefix}/models", free(self._models)
         yield "GET", f"{prefix}/models/{{name}}", free(self._model)
 
@@ -184,18 +183,17 @@ class MockServer:
         return {**self._open.bill.account(), "limits": {**self._open.gate.account(), **hidden}}
 
     async def _models(self, _request: web.Request) -> web.StreamResponse:
-        models = self._open.dialect.models(self.config)
-        if self._open.dialect.name == "gemini":
-            return as_response(as_json(200, {"models": [_in_google_words(model) for model in models]}))
-        return as_response(as_json(200, {"object": "list", "data": [_described(model) for model in models]}))
+        dialect = self._open.dialect
+        models = [_described(model, dialect) for model in dialect.models(self.config)]
+        told = {"models": models} if dialect.name == "gemini" else {"object": "list", "data": models}
+        return as_response(as_json(200, told))
 
     async def _model(self, request: web.Request) -> web.StreamResponse:
-        name = request.match_info["name"]
-        served = {model.name: model for model in self._open.dialect.models(self.config)}
+        name, dialect = request.match_info["name"], self._open.dialect
+        served = {model.name: model for model in dialect.models(self.config)}
         if name not in served:
             raise Refused(no_model(name))
-        is_google = self._open.dialect.name == "gemini"
-        return as_response(as_json(200, _in_google_words(served[name]) if is_google else _described(served[name])))
+        return as_response(as_json(200, _described(served[name], dialect)))
 
     async def _task(self, request: web.Request) -> web.StreamResponse:
         told = await self._open.tasks.poll(request.match_info["id"], origin_of(request))
@@ -242,11 +240,9 @@ def _versioned(serve: Any) -> Any:
     return checked
 
 
-def _described(model: MockModel) -> dict[str, Any]:
+def _described(model: MockModel, dialect: Dialect) -> dict[str, Any]:
+    if dialect.name == "gemini":
+        methods = {"supportedGenerationMethods": ["generateContent", "countTokens"]}
+        return {"name": f"models/{model.name}", "displayName": model.name, "inputTokenLimit": 65_536, **methods}
     end = {"shutdown_date": model.shutdown} if model.shutdown else {}
     return {"id": model.name, "object": "model", "created": 1_745_366_400, "owned_by": "mock", **end}
-
-
-def _in_google_words(model: MockModel) -> dict[str, Any]:
-    methods = {"supportedGenerationMethods": ["generateContent", "countTokens"]}
-    return {"name": f"models/{model.name}", "displayName": model.name, "inputTokenLimit": 65_536, **methods}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from PIL import ImageDraw
 
-from batchgen.mock.data import text_of
+from batchgen.mock.data import tables_of, text_of
 
 Colour = tuple[int, int, int]
 
@@ -50,26 +50,12 @@ GENERIC: Sequence[Stroke] = (
     Stroke("polygon", "dark", (50, 50, 86, 34, 86, 72, 50, 90)),
 )
 """A box, for whatever is not known."""
-COLOURS: Mapping[str, Colour] = {
-    "white": (236, 234, 228), "black": (52, 52, 56), "grey": (140, 143, 148), "gray": (140, 143, 148),
-    "silver": (176, 180, 186), "red": (196, 62, 58), "green": (92, 138, 96), "sage": (150, 170, 140),
-    "olive": (122, 124, 70), "blue": (66, 108, 168), "navy": (42, 58, 98), "yellow": (226, 184, 72),
-    "mustard": (206, 158, 54), "orange": (222, 130, 62), "pink": (218, 146, 164), "purple": (124, 90, 150),
-    "brown": (128, 92, 66), "beige": (212, 194, 166), "cream": (232, 220, 196), "gold": (206, 168, 88),
-    "teal": (58, 128, 130), "terracotta": (190, 104, 78),
-}  # fmt: skip
-MATERIALS: Mapping[str, Colour] = {
-    "oak": (196, 154, 104), "walnut": (112, 80, 58), "wood": (180, 138, 94), "wooden": (180, 138, 94),
-    "leather": (146, 98, 64), "brass": (192, 156, 82), "copper": (184, 116, 80), "steel": (156, 164, 172),
-    "linen": (206, 196, 178), "ceramic": (214, 206, 194), "plant": (92, 138, 96), "fern": (92, 138, 96),
-    "cactus": (92, 138, 96), "lemon": (226, 196, 72), "apple": (190, 66, 58), "tomato": (196, 62, 50),
-}  # fmt: skip
-"""What gives a thing its colour where no colour is named."""
-OTHERS: Sequence[Colour] = (
-    *((82, 121, 150), (176, 112, 92), (118, 142, 108), (150, 118, 152), (198, 156, 92), (92, 138, 138)),
-    *((170, 98, 110), (110, 116, 148)),
-)
-"""For prompts that name no colour."""
+COLOURS: Mapping[str, Mapping[str, Colour]] = {
+    kind: {name: (red, green, blue) for name, (red, green, blue) in colours.items()}
+    for kind, colours in tables_of("colours.toml").items()
+}
+"""Named colours, those of materials, and others for prompts that name neither."""
+OTHERS = tuple(COLOURS["other"].values())
 _KNOWN = {word: product.strokes for product in PRODUCTS for word in product.words.split()}
 _WORD = re.compile(r"[\w-]+")
 _OPENING = re.compile(
@@ -113,7 +99,7 @@ def _known(word: str) -> Sequence[Stroke] | None:
 def colour_of(prompt: str, number: int) -> Colour:
     """Find the colour that a prompt names of its product, not of its background; one of ours otherwise."""
     words = _WORD.findall(_BACKGROUND.sub("", prompt[:400].casefold()))
-    named = (known[word] for known in (COLOURS, MATERIALS) for word in words if word in known)
+    named = (known[word] for known in (COLOURS["named"], COLOURS["material"]) for word in words if word in known)
     return next(named, OTHERS[number % len(OTHERS)])
 
 

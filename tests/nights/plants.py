@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from batchgen.app.bill.reconcile import BooksResult, reconcile_books
 from batchgen.ledger import DifferenceKind
 from batchgen.mock import Rule
-from batchgen.mock.organization import digest
+from batchgen.mock.bill import digest
 from tests.nights.catalogue import ANTIQUE, LOOKS
 from tests.nights.laws import books
 
