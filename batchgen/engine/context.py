@@ -1,6 +1,5 @@
 """What every worker of a run shares: the permits, the books, the way to the provider."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -12,6 +11,7 @@ from batchgen.executor.protocol import Executor
 from batchgen.ledger import Ledger
 from batchgen.model import ImageRequest, Job, Settings, Stop, StoredImage
 from batchgen.pricing import Offers
+from batchgen.runtime.change import first_of
 from batchgen.runtime.clock import Clock, Offload
 
 
@@ -100,10 +100,4 @@ class RunContext:
 
     async def pause(self, seconds: float) -> None:
         """Wait; a stop of the run ends the wait."""
-        sleep = asyncio.ensure_future(self.clock.sleep(seconds))
-        stop = asyncio.ensure_future(self.stops.wait())
-        try:
-            await asyncio.wait({sleep, stop}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleep.cancel()
-            stop.cancel()
+        await first_of(self.clock.sleep(seconds), self.stops.wait())

@@ -10,7 +10,7 @@ from batchgen.engine.context import RunContext
 from batchgen.engine.lane import Lane
 from batchgen.model import Job, Stop
 from batchgen.pricing import Bid, choose
-from batchgen.runtime.change import Change
+from batchgen.runtime.change import Change, first_of
 
 LONGEST_WAIT = 30.0
 """Seconds after which a call that waits for room looks again, whatever happened."""
@@ -68,7 +68,7 @@ class LaneChoice:
             ready, seconds = self._look(left, job, n)
             if ready:
                 return ready
-            await self._change(min(seconds, LONGEST_WAIT))
+            await first_of(self._context.clock.sleep(min(seconds, LONGEST_WAIT)), self._changed.wait())
         return None
 
     def _look(self, lanes: Sequence[Lane], job: Job, n: int) -> tuple[Lane | None, float]:
@@ -90,13 +90,3 @@ class LaneChoice:
         quote = lane.price_list.quote(request, n)
         tokens = quote.input_tokens + quote.output_tokens
         return max(wait, lane.limiter.ready_in(n, len(request.images), tokens, model=model))
-
-    async def _change(self, seconds: float) -> None:
-        """Wait so long, or until there is news."""
-        sleep = asyncio.ensure_future(self._context.clock.sleep(seconds))
-        news = asyncio.ensure_future(self._changed.wait())
-        try:
-            await asyncio.wait({sleep, news}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleep.cancel()
-            news.cancel()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from batchgen.limits.shared_pace import BOOKED_WINDOW, LATE, SharedPace
 from batchgen.limits.sliding_window import SlidingWindow, Start
-from batchgen.runtime.change import Change
+from batchgen.runtime.change import Change, first_of
 from batchgen.runtime.clock import Clock
 
 Weights = tuple[tuple[str, SlidingWindow, int], ...]
@@ -93,7 +93,7 @@ class StartQueue:
 
     async def _until_open(self, wait: Callable[[], float]) -> None:
         while (seconds := max(self._closed_for(), wait())) > 0:
-            await self._change(seconds)
+            await first_of(self._clock.sleep(seconds), self._changed.wait())
 
     def _closed_for(self) -> float:
         """Seconds until the end of the pause, or of the look at a probe."""
@@ -102,13 +102,3 @@ class StartQueue:
         now = self._clock.monotonic()
         look = self.probe.at + self.look - now if self.probe else 0.0
         return max(self._resumes_at - now, look)
-
-    async def _change(self, at_most: float) -> None:
-        """Wait so long, or until something changes."""
-        sleep = asyncio.ensure_future(self._clock.sleep(at_most))
-        change = asyncio.ensure_future(self._changed.wait())
-        try:
-            await asyncio.wait({sleep, change}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleep.cancel()
-            change.cancel()

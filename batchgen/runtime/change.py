@@ -1,7 +1,7 @@
-"""Something happened: whoever waits for it is woken."""
+"""Something happened: whoever waits for it is woken; also where one of several things ends the wait."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 
@@ -22,3 +22,13 @@ class Change:
         """Wait for what is told from now on, not only from when it is awaited."""
         self._awaited = True
         return self._event.wait()
+
+
+async def first_of(*waits: Awaitable[object]) -> None:
+    """Wait until one of several waits ends; the others are given up."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

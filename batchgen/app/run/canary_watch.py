@@ -12,7 +12,7 @@ from batchgen.engine.stop_reasons import StopReasons
 from batchgen.ledger import Ledger
 from batchgen.model import CanaryUntil, Checks, Job
 from batchgen.planner import Canaries
-from batchgen.runtime.change import Change
+from batchgen.runtime.change import Change, first_of
 from batchgen.runtime.clock import Offload
 
 
@@ -40,7 +40,7 @@ class CanaryWatch:
         """Take that a job has ended."""
         if job.template in self._under_way:
             self._under_way[job.template].discard(job.id)
-            self._wake()
+            self._changed.tell()
 
     def may_open(self, template: str) -> bool:
         """Whether checks may still open a template in this run."""
@@ -52,22 +52,17 @@ class CanaryWatch:
     async def opens(self, template: str, offload: Offload) -> bool:
         """Wait for the checks of a template's canaries; whether they pass."""
         if template not in self._verdicts:
-            self._deriver.listen(partial(_call, asyncio.get_running_loop(), self._wake))
+            self._deriver.listen(partial(_call, asyncio.get_running_loop(), self._changed.tell))
             self._verdicts[template] = asyncio.create_task(self._watch(template, offload))
         return await asyncio.shield(self._verdicts[template])
 
     async def _watch(self, template: str, offload: Offload) -> bool:
-        stopped = asyncio.ensure_future(self._stops.wait())
-        try:
-            while not self._stops:
-                change = asyncio.ensure_future(self._changed.wait())
-                if not self._under_way[template] and await offload(self._are_measured, template):
-                    change.cancel()
-                    return await offload(self._judge, template)
-                await asyncio.wait({change, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        while not self._stops:
+            change = asyncio.ensure_future(self._changed.wait())
+            if not self._under_way[template] and await offload(self._are_measured, template):
                 change.cancel()
-        finally:
-            stopped.cancel()
+                return await offload(self._judge, template)
+            await first_of(change, self._stops.wait())
         return False
 
     def _are_measured(self, template: str) -> bool:
@@ -78,9 +73,6 @@ class CanaryWatch:
         keep_measures(self._ledger, self._checks, dict(self._deriver.result.measured))
         self._canaries.look(self._ledger)
         return not self._canaries.is_closed(template)
-
-    def _wake(self) -> None:
-        self._changed.tell()
 
 
 def _call(loop: asyncio.AbstractEventLoop, listener: Callable[[], object]) -> None:

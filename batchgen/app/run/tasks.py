@@ -1,6 +1,5 @@
 """What of a run may start, in order: planned anew while it is pulled, and looked at once more when it starts."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -34,7 +33,7 @@ from batchgen.model import (
 from batchgen.money import ZERO
 from batchgen.planner import Action, Planned
 from batchgen.planner.waiting import WaitingTally
-from batchgen.runtime.change import Change
+from batchgen.runtime.change import Change, first_of
 from batchgen.runtime.clock import Offload
 
 IN_VAIN = frozenset({OutcomeKind.MODERATED, OutcomeKind.FAILED})
@@ -234,14 +233,8 @@ class Tasks:
 
     async def _until_none_is(self, names: Sequence[str], *among: AbstractSet[str]) -> None:
         """Wait until none of some jobs is among others, or the run stops."""
-        stopped = asyncio.ensure_future(self.stops.wait())
-        try:
-            while any(name in some for some in among for name in names) and not self.stops:
-                change = asyncio.ensure_future(self._changed.wait())
-                await asyncio.wait({change, stopped}, return_when=asyncio.FIRST_COMPLETED)
-                change.cancel()
-        finally:
-            stopped.cancel()
+        while any(name in some for some in among for name in names) and not self.stops:
+            await first_of(self._changed.wait(), self.stops.wait())
 
     def _look_again(self, task: Task, offload: Offload) -> Task | Outcome | Awaitable[Task | Outcome]:
         """Draw nothing of a template that was given up meanwhile, nor with an input image that was changed."""
