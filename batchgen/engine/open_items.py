@@ -341,7 +341,7 @@ async def settle_late(
 ) -> None:
     """Close an attempt that no job waits for any more; `marks` decide its slots."""
     state, lane = state_of(receipt), context.lane_of(row.provider)
-    settlement = lane.price_list.settle_orphan(row, receipt) if state in PAID else None
+    settlement = lane.price_list.settle_late(attempt_of(row), receipt) if state in PAID else None
     if stop := halt(receipt.verdict):
         context.close_part(lane, (row.request.operation, row.model), stop)
     decided = {**not_taken(context, receipt), **(marks or {})}

@@ -3,7 +3,7 @@
 from batchgen.pricing.cost import quote, settle
 from batchgen.pricing.offers import Bid, Offer, Offers, choose, per_call
 from batchgen.pricing.price_list import Cost, Kind, Past, PriceList, no_past, together
-from batchgen.pricing.tokens import input_tokens, output_tokens, text_tokens, text_tokens_bound, tokens_are_exact
+from batchgen.pricing.tokens import input_tokens, output_tokens, text_tokens, text_tokens_bound
 
 __all__ = [
     "Bid",
@@ -23,5 +23,4 @@ __all__ = [
     "text_tokens",
     "text_tokens_bound",
     "together",
-    "tokens_are_exact",
 ]

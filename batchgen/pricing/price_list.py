@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,7 +32,7 @@ from batchgen.providers.rules import PREVIEWS, comes_whole
 from batchgen.runtime.memo import kept
 
 if TYPE_CHECKING:
-    from batchgen.ledger import AttemptRow, History
+    from batchgen.ledger import History
 
 LATENCY = 30.0
 """Seconds of a call where neither history nor the catalogue knows better."""
@@ -126,14 +125,6 @@ class PriceList:
             raise InputError(f"{self.provider.name} draws no batches of {name}: take route: sync, or another model")
         return price
 
-    def size(self, request: ImageRequest) -> str:
-        """Return the size a request is priced and reported at."""
-        return self.kind(request).size
-
-    def quality(self, request: ImageRequest) -> str:
-        """Return the quality a request is priced and reported at."""
-        return self.kind(request).quality
-
     def kind(self, request: ImageRequest) -> Kind:
         """Say what a request is priced and reported as."""
         return kept(self._kinds, (request.model, request.params), lambda: self._kind(request))
@@ -220,23 +211,19 @@ class PriceList:
             overrides=self.settings.prices,
         )
 
-    def settle_orphan(self, row: "AttemptRow", receipt: Receipt) -> Settlement:
-        """Say what a call of a dead run did cost, whose answer was found whole, at the provider that drew it.
+    def settle_late(self, attempt: Attempt, receipt: Receipt) -> Settlement:
+        """Say what a call did cost that no run waits for any more, at the provider that drew it, at its price of today.
 
         Its worst case where nobody states that price any more: a changed manifest must not keep a paid answer out.
         """
         try:
-            there = (
-                self if row.provider == self.provider.name else PriceList(catalog.provider(row.provider), self.settings)
-            )
-            price = there.batch_price(row.model) if row.route is Route.BATCH else there.price(row.model)
+            is_here = attempt.provider == self.provider.name
+            there = self if is_here else PriceList(catalog.provider(attempt.provider), self.settings)
+            by_batch = attempt.route is Route.BATCH
+            price = there.batch_price(attempt.model) if by_batch else there.price(attempt.model)
         except InputError:
-            return Settlement(row.high, estimated=True, flags=(CostFlag.PRICE_UNKNOWN,))
-        model, provider = self.model(row.model), there.provider
-        quote = Quote(row.low, row.expected, row.high, price=price)
-        request, n = row.request if row.route is Route.BATCH else there.as_sent(row.request), len(row.slots)
-        usage, echo, mine = receipt.usage, receipt.echo, self.settings.prices
-        return cost.settle(request, n, provider, model, price, usage, echo, quote, came=receipt.count, overrides=mine)
+            return Settlement(attempt.quote.high, estimated=True, flags=(CostFlag.PRICE_UNKNOWN,))
+        return there._settle(replace(attempt, quote=replace(attempt.quote, price=price)), receipt)  # noqa: SLF001 - one of us
 
     def per_call(self, request: ImageRequest, images: int) -> int:
         """How many images one call for this request asks for; what a minute does not allow is refused for ever."""
@@ -263,16 +250,8 @@ class PriceList:
         most = most or self.per_call(request, images)
         full, rest = divmod(images, most)
         quotes = [(self.quote(request, n, batch=batch), times) for n, times in ((most, full), (rest, 1)) if n and times]
-        total = partial(_sum, quotes)
         return Cost(
-            quote=Quote(
-                MicroUSD(total("low")),
-                MicroUSD(total("expected")),
-                MicroUSD(total("high")),
-                total("input_tokens"),
-                total("output_tokens"),
-                quotes[0][0].price,
-            ),
+            quote=_sum(quotes),
             calls=ceil(images / most),
             **self.kind(request)._asdict(),
             seconds=self._seconds(request),
@@ -283,7 +262,7 @@ class PriceList:
         if history and history.count:
             return history.seconds_p50
         model = self.model(self.model_of(request))
-        return catalog.typical_seconds(model, self.quality(request)) if model else LATENCY
+        return catalog.typical_seconds(model, self.kind(request).quality) if model else LATENCY
 
 
 def _look(request: ImageRequest) -> tuple[object, ...]:
@@ -292,21 +271,15 @@ def _look(request: ImageRequest) -> tuple[object, ...]:
     return (request.form, *words)
 
 
-def _sum(quotes: list[tuple[Quote, int]], name: str) -> int:
-    return sum(getattr(quote, name) * times for quote, times in quotes)
+def _sum(quotes: Sequence[tuple[Quote, int]]) -> Quote:
+    """Add quotes up, each so many times, at the price of the first."""
+    names = ("low", "expected", "high", "input_tokens", "output_tokens")
+    sums = {name: sum(getattr(quote, name) * times for quote, times in quotes) for name in names}
+    return replace(quotes[0][0], **sums)
 
 
 def together(costs: Sequence[Cost]) -> Cost:
     """Say what calls with several prompts for one job cost together."""
     if len(costs) == 1:
         return costs[0]
-    total = partial(_sum, [(one.quote, 1) for one in costs])
-    quote = replace(
-        costs[0].quote,
-        low=MicroUSD(total("low")),
-        expected=MicroUSD(total("expected")),
-        high=MicroUSD(total("high")),
-        input_tokens=total("input_tokens"),
-        output_tokens=total("output_tokens"),
-    )
-    return replace(costs[0], quote=quote, calls=sum(one.calls for one in costs))
+    return replace(costs[0], quote=_sum([(one.quote, 1) for one in costs]), calls=sum(one.calls for one in costs))

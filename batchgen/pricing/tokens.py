@@ -62,11 +62,6 @@ def _shared(sentence: str) -> int:
     return count(sentence)
 
 
-def tokens_are_exact() -> bool:
-    """Whether the o200k vocabulary is installed."""
-    return _vocabulary() is not None
-
-
 def approximate_tokens(prompt: str) -> int:
     """Give a quarter of the characters, rounded up, one for each Chinese, Japanese or Korean one, and the overhead."""
     dense = len(_CJK.findall(prompt))

@@ -10,9 +10,9 @@ from batchgen.model import Echo, Usage
 from batchgen.numerous import numerous
 from batchgen.providers.api_error import ApiError
 from batchgen.providers.decode import Base64Span, Document, SpanState
+from batchgen.providers.json_text import count, mapping
 from batchgen.text import safe
 
-_MOST_COUNT = 10**12
 _MOST_USAGE_TEXT = 4000
 _LONGEST_ECHO = 100
 _LONGEST_URL = 16 * 1024
@@ -97,16 +97,16 @@ def usage_of(answer: Mapping[str, Any], *, takes_images: bool) -> Usage | None:
     usage = answer.get("usage")
     if not isinstance(usage, dict):
         return None
-    split_in = _mapping(usage.get("input_tokens_details"))
-    split_out = _mapping(usage.get("output_tokens_details"))
-    text_in, image_in = _count(split_in.get("text_tokens")), _count(split_in.get("image_tokens"))
+    split_in = mapping(usage.get("input_tokens_details"))
+    split_out = mapping(usage.get("output_tokens_details"))
+    text_in, image_in = count(split_in.get("text_tokens")), count(split_in.get("image_tokens"))
     if text_in is None and image_in is None and not takes_images:
-        text_in, image_in = _count(usage.get("input_tokens")), 0
-    text_out = _count(split_out.get("text_tokens"))
-    output = _count(usage.get("output_tokens"))
+        text_in, image_in = count(usage.get("input_tokens")), 0
+    text_out = count(split_out.get("text_tokens"))
+    output = count(usage.get("output_tokens"))
     if output is not None and text_out:
         output = max(output - text_out, 0)
-    return Usage(text_in, image_in, output, text_out, _count(usage.get("total_tokens")), _raw(usage))
+    return Usage(text_in, image_in, output, text_out, count(usage.get("total_tokens")), as_counted(usage))
 
 
 def echo_of(answer: Mapping[str, Any]) -> Echo:
@@ -116,17 +116,8 @@ def echo_of(answer: Mapping[str, Any]) -> Echo:
     return Echo(*[_word(one[: _LONGEST_ECHO + 1]) if type(one) is str and one else None for one in said])
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _count(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value if 0 <= value < _MOST_COUNT else None
-
-
-def _raw(usage: Mapping[str, Any]) -> str:
+def as_counted(usage: Mapping[str, Any]) -> str:
+    """Write a usage down as it came; empty where it cannot be, or is too long."""
     try:
         text = _ENCODER.encode(usage)
     except (ValueError, RecursionError):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from batchgen.providers.json_text import mapping
+from batchgen.providers.json_text import mapping, sequence
 from batchgen.providers.retry_after import wait_in
 
 _VIOLATIONS = re.compile(r"safety_violations=\[([^\]]{0,200})\]")
@@ -68,8 +68,7 @@ def _read(found: Any) -> ApiError:
     if isinstance(inner, Mapping) and "message" not in found:
         return _read(inner)
     message = _text(found.get("message") or found.get("msg") or found.get("detail") or inner)
-    details = found.get("moderation_details")
-    details = mapping(details)
+    details = mapping(found.get("moderation_details"))
     return ApiError(
         code=_text(found.get("code")),
         type=_text(found.get("type")),
@@ -84,8 +83,7 @@ def _read(found: Any) -> ApiError:
 def _codes(found: Mapping[str, Any]) -> tuple[str, ...]:
     """Further names: a status beside the code, the code of an error inside it, and the reasons in its details."""
     inner = [found[name] for name in _INNER if isinstance(found.get(name), Mapping)]
-    listed = found.get("details")
-    details = [one for one in listed[:10] if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    details = [one for one in sequence(found.get("details"))[:10] if isinstance(one, Mapping)]
     named = (found.get("status"), *(one.get("code") for one in inner), *(one.get("reason") for one in details))
     return tuple(_text(one)[:200] for one in named if one)
 

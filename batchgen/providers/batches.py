@@ -7,7 +7,7 @@ from typing import Any
 
 from batchgen.catalog.answers import wording
 from batchgen.model import ImageRequest, Operation
-from batchgen.providers.json_text import mapping
+from batchgen.providers.json_text import count, mapping, sequence, word
 from batchgen.text import safe
 
 OURS = "batchgen"
@@ -75,20 +75,20 @@ def batch_from(value: Any) -> ProviderBatch | None:
         or not isinstance(value.get("status"), str)
     ):
         return None
-    word, counts = value["status"], mapping(value.get("request_counts"))
+    said, counts = value["status"], mapping(value.get("request_counts"))
     known = frozenset(BatchStatus) - {BatchStatus.UNDER_WAY}
-    plain = word.casefold().replace("canceled", "cancelled")
+    plain = said.casefold().replace("canceled", "cancelled")
     return ProviderBatch(
         value["id"],
         BatchStatus(plain) if plain in known else BatchStatus.UNDER_WAY,
-        safe(word, 40),
+        safe(said, 40),
         str(mapping(value.get("metadata")).get(OURS, "")),
-        _text(value.get("output_file_id")),
-        _text(value.get("error_file_id")),
-        _count(counts.get("completed")),
-        _count(counts.get("failed")),
+        word(value.get("output_file_id")) or None,
+        word(value.get("error_file_id")) or None,
+        count(counts.get("completed")) or 0,
+        count(counts.get("failed")) or 0,
         _errors(value.get("errors")),
-        _text(value.get("input_file_id")),
+        word(value.get("input_file_id")) or None,
     )
 
 
@@ -99,7 +99,7 @@ def page_of(value: Any) -> tuple[tuple[ProviderBatch, ...], str | None] | None:
         return None
     found = [batch_from(entry) for entry in entries]
     read = tuple(batch for batch in found if batch is not None)
-    last = _text(value.get("last_id")) or (read[-1].id if read else None)
+    last = word(value.get("last_id")) or (read[-1].id if read else None)
     if len(read) < len(found) or (value.get("has_more") is True and last is None):
         return None
     return read, last if value.get("has_more") is True else None
@@ -124,23 +124,12 @@ def no_line(request: ImageRequest, speaks: str) -> str:
 
 
 def _errors(value: Any) -> tuple[BatchError, ...]:
-    entries = mapping(value).get("data")
-    found = (entry for entry in entries if isinstance(entry, Mapping)) if isinstance(entries, list) else ()
+    found = (entry for entry in sequence(mapping(value).get("data")) if isinstance(entry, Mapping))
     return tuple(
         BatchError(
-            safe(str(one.get("code") or ""), 60), safe(str(one.get("message") or ""), 500), _line(one.get("line"))
+            safe(str(one.get("code") or ""), 60),
+            safe(str(one.get("message") or ""), 500),
+            count(one.get("line")) or None,
         )
         for one in found
     )[:_MOST_ERRORS]
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) and 0 <= value < 2**31 else 0
-
-
-def _line(value: Any) -> int | None:
-    return value if isinstance(value, int) and value > 0 else None

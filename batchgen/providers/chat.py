@@ -10,7 +10,7 @@ from batchgen.providers.answer import Answer, Item, echo_of, from_address, from_
 from batchgen.providers.decode import Document
 from batchgen.providers.dialect import Dialect, Inputs
 from batchgen.providers.images import FIELDS, PROBE, address_of
-from batchgen.providers.json_text import mapping
+from batchgen.providers.json_text import count, mapping, sequence
 from batchgen.providers.shapes import said_in
 from batchgen.providers.uploads import Uploads
 from batchgen.providers.wire import JSON_HEADERS, WireRequest, fields_of, put
@@ -69,8 +69,7 @@ def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str],
 def read(document: Document, _: Attempt) -> Answer:
     """Return the images in the message: its own list first, then what its words link to, each once."""
     answer = mapping(document.value)
-    choices = answer.get("choices")
-    messages = [mapping(mapping(choice).get("message")) for choice in choices] if isinstance(choices, list) else []
+    messages = [mapping(mapping(choice).get("message")) for choice in sequence(answer.get("choices"))]
     items = [item for message in messages for item in _items(document, message)]
     items += leftovers(document, items, _OWN)
     known = any(item.usable for item in items)
@@ -79,8 +78,7 @@ def read(document: Document, _: Attempt) -> Answer:
 
 
 def _items(document: Document, message: Mapping[str, Any]) -> list[Item]:
-    listed = message.get("images")
-    if isinstance(listed, list) and listed:
+    if listed := sequence(message.get("images")):
         return [_listed(document, entry) for entry in listed]
     content = message.get("content")
     if isinstance(content, list):
@@ -106,7 +104,7 @@ def _listed(document: Document, entry: Any) -> Item:
 def _usage(answer: Mapping[str, Any]) -> Usage | None:
     usage = mapping(answer.get("usage"))
     counts = {name: usage.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
-    text_in, text_out, total = (v if type(v) is int and 0 <= v < 10**15 else None for v in counts.values())
+    text_in, text_out, total = map(count, counts.values())
     return Usage(text_in, None, None, text_out, total, json.dumps(counts)[:500]) if usage else None
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from batchgen.catalog.answers import wording
 from batchgen.model import Attempt, Auth, Echo, Operation, Provider, Usage
-from batchgen.providers.answer import Answer, Item, from_run, leftovers, run_at
+from batchgen.providers.answer import Answer, Item, as_counted, from_run, leftovers, run_at
 from batchgen.providers.api_error import ApiError, complaint
 from batchgen.providers.decode import Document, ImageFields, SpanState
 from batchgen.providers.dialect import Delivery, Dialect, Inputs, Probe
-from batchgen.providers.json_text import mapping
+from batchgen.providers.json_text import count, mapping, sequence
 from batchgen.providers.uploads import Upload, Uploads
 from batchgen.providers.wire import JSON_HEADERS, Params, WireRequest, fields_of, put
 
@@ -29,7 +29,6 @@ _PLACES = {
 }
 _INLINE = ("inlineData", "inline_data")
 _DATA = "data"
-_MOST_COUNT = 10**12
 BLOCKED = "block_reason"
 
 
@@ -54,8 +53,8 @@ def _inline(upload: Upload) -> dict[str, Any]:
 def read(document: Document, _: Attempt) -> Answer:
     """Return the images of an answer; a drawing of its thoughts is none."""
     answer = mapping(document.value)
-    candidates = [mapping(one) for one in _list(answer.get("candidates"))]
-    parts = [mapping(part) for one in candidates for part in _list(mapping(one.get("content")).get("parts"))]
+    candidates = [mapping(one) for one in sequence(answer.get("candidates"))]
+    parts = [mapping(part) for one in candidates for part in sequence(mapping(one.get("content")).get("parts"))]
     previews = [run for part in parts if part.get("thought") is True and (run := _run(document, part))]
     items = [_item(run) for part in parts if part.get("thought") is not True and (run := _run(document, part))]
     rest = leftovers(document, [*items, *map(from_run, previews)], {_DATA})
@@ -100,47 +99,34 @@ def _usage(answer: Mapping[str, Any]) -> Usage | None:
     if not usage:
         return None
     given, drawn = (_by_kind(usage, f"{name}TokensDetails") for name in ("prompt", "candidates"))
-    prompt, out = _count(usage.get("promptTokenCount")), _count(usage.get("candidatesTokenCount"))
+    prompt, out = count(usage.get("promptTokenCount")), count(usage.get("candidatesTokenCount"))
     text_in, image_in = given.get("TEXT"), given.get("IMAGE", 0 if given else None)
     if prompt is not None and given:
         text_in = prompt - (image_in or 0) if prompt >= (image_in or 0) else text_in
     output = drawn.get("IMAGE", out if not drawn else 0)
     words = max((out or 0) - output, 0) if output is not None else 0
-    thoughts = _count(usage.get("thoughtsTokenCount")) or 0
+    thoughts = count(usage.get("thoughtsTokenCount")) or 0
     images = 0 if output is None else output
-    total = _count(usage.get("totalTokenCount"))
-    return Usage(text_in, image_in, images, words + thoughts, total, _raw(usage))
+    total = count(usage.get("totalTokenCount"))
+    return Usage(text_in, image_in, images, words + thoughts, total, as_counted(usage))
 
 
 def _by_kind(usage: Mapping[str, Any], name: str) -> dict[str, int]:
     """Tokens by modality; empty where they are not split."""
     counts: dict[str, int] = {}
-    for entry in map(mapping, _list(usage.get(name))):
-        count, kind = _count(entry.get("tokenCount")), _word(entry.get("modality"))
-        if count is not None and kind:
-            counts[kind] = counts.get(kind, 0) + count
+    for entry in map(mapping, sequence(usage.get(name))):
+        tokens, kind = count(entry.get("tokenCount")), _word(entry.get("modality"))
+        if tokens is not None and kind:
+            counts[kind] = counts.get(kind, 0) + tokens
     return counts
-
-
-def _count(value: object) -> int | None:
-    return value if type(value) is int and 0 <= value < _MOST_COUNT else None
-
-
-def _raw(usage: Mapping[str, Any]) -> str:
-    text = json.dumps(usage)
-    return text if len(text) <= 4000 else ""
 
 
 def _word(value: object) -> str | None:
     return value[:300] if isinstance(value, str) and value else None
 
 
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
 def _names(body: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for entry in map(mapping, _list(mapping(body).get("models"))):
+    for entry in map(mapping, sequence(mapping(body).get("models"))):
         yield str(entry.get("name")).removeprefix("models/"), entry
 
 

@@ -11,6 +11,7 @@ from batchgen.model import MARKUP, Attempt, Operation, Provider, Usage
 from batchgen.providers.answer import Answer, Item, echo_of, from_address, from_run, leftovers, run_at, usage_of
 from batchgen.providers.decode import Document, ImageFields, SpanState
 from batchgen.providers.dialect import Dialect, Inputs, Probe
+from batchgen.providers.json_text import mapping, sequence
 from batchgen.providers.shapes import bearer, images_anywhere, said_in
 from batchgen.providers.uploads import Upload, Uploads
 from batchgen.providers.wire import JSON_HEADERS, FormPart, WireRequest, fields_of
@@ -189,14 +190,13 @@ def _base64(upload: Upload) -> str:
 
 def listed_models(body: Any) -> Mapping[str, Mapping[str, Any]]:
     """Read the list of models: `{"data": [{"id": ...}]}`."""
-    entries = body.get("data") if isinstance(body, Mapping) else None
-    named = (entry for entry in entries if isinstance(entry, Mapping)) if isinstance(entries, list) else ()
+    named = (entry for entry in sequence(mapping(body).get("data")) if isinstance(entry, Mapping))
     return {str(entry.get("id")): entry for entry in named}
 
 
 def refuses_like_openai(body: Any) -> bool:
     """Whether a body is an error as OpenAI words it."""
-    return isinstance(body, Mapping) and isinstance(body.get("error"), Mapping)
+    return isinstance(mapping(body).get("error"), Mapping)
 
 
 PROBE = Probe("/models", listed_models, refuses_like_openai)

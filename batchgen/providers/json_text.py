@@ -7,6 +7,7 @@ from typing import Any
 
 from batchgen.providers.base64_span import DecodeError
 
+MOST_COUNT = 10**12
 _LONG_NUMBER = re.compile("[0-9]{19}|-[0-9]{18}")
 
 
@@ -28,6 +29,21 @@ def parse_beginning(text: str) -> tuple[Any, int]:
 def mapping(value: object) -> Mapping[str, Any]:
     """Take anything but an object for an empty one."""
     return value if isinstance(value, Mapping) else {}
+
+
+def sequence(value: object) -> list[Any]:
+    """Take anything but a list for an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def word(value: object) -> str:
+    """Take anything but a text for an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def count(value: object) -> int | None:
+    """Take a whole number of a possible size for a count; None for anything else, and for `true` in disguise."""
+    return value if type(value) is int and 0 <= value < MOST_COUNT else None
 
 
 def _whole_number(digits: str) -> int | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from batchgen.model import Provider
+from batchgen.providers.json_text import mapping
 from batchgen.providers.wire import address
 
 PATH = "/moderations"
@@ -33,7 +34,7 @@ def moderations_body(provider: Provider, prompts: Sequence[str]) -> dict[str, An
 
 def moderations_from(told: Any, asked: int) -> tuple[PromptVerdict, ...] | None:
     """Read an answer: one verdict for each prompt, in their order; None when it is no such answer."""
-    results = told.get("results") if isinstance(told, Mapping) else None
+    results = mapping(told).get("results")
     if not isinstance(results, list) or len(results) != asked:
         return None
     if not all(isinstance(one, Mapping) and isinstance(one.get("flagged"), bool) for one in results):
@@ -42,8 +43,5 @@ def moderations_from(told: Any, asked: int) -> tuple[PromptVerdict, ...] | None:
 
 
 def _categories(told: Any) -> tuple[str, ...]:
-    if not isinstance(told, Mapping):
-        return ()
-    return tuple(sorted(_ODD.sub("_", str(name)[:60]) for name, value in told.items() if value is True))[
-        :MOST_CATEGORIES
-    ]
+    named = (_ODD.sub("_", str(name)[:60]) for name, value in mapping(told).items() if value is True)
+    return tuple(sorted(named)[:MOST_CATEGORIES])

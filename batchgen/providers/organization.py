@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from batchgen.model import Auth
+from batchgen.providers.json_text import word
 
 AUTH = Auth()
 USAGE = "/organization/usage/images"
@@ -83,8 +84,7 @@ def page_of(told: Any) -> Page | None:
     buckets = told["data"]
     if not all(isinstance(one, Mapping) and isinstance(one.get("start_time"), int) for one in buckets):
         return None
-    following = told.get("next_page")
-    there = following if isinstance(following, str) and following else None
+    there = word(told.get("next_page")) or None
     if told.get("has_more") and there is None:
         return None
     return Page(tuple(buckets), there if told.get("has_more", there is not None) else None)
@@ -95,11 +95,11 @@ def usage_of(bucket: Mapping[str, Any]) -> Iterator[Usage]:
     for row in _results(bucket):
         yield Usage(
             begins=bucket["start_time"],
-            project_id=_word(row, "project_id"),
-            key_id=_word(row, "api_key_id"),
-            model=_word(row, "model"),
-            size=_word(row, "size"),
-            source=_word(row, "source"),
+            project_id=word(row.get("project_id")),
+            key_id=word(row.get("api_key_id")),
+            model=word(row.get("model")),
+            size=word(row.get("size")),
+            source=word(row.get("source")),
             requests=_count(row, "num_model_requests"),
             images=_count(row, "images"),
         )
@@ -119,13 +119,13 @@ def _item(row: Mapping[str, Any]) -> LineItem:
         raise ValueError("a line item without an amount")  # noqa: TRY004 - what came from outside is wrong, no type is
     quantity = row.get("quantity")
     return LineItem(
-        project_id=_word(row, "project_id"),
-        key_id=_word(row, "api_key_id"),
-        name=_word(row, "line_item"),
+        project_id=word(row.get("project_id")),
+        key_id=word(row.get("api_key_id")),
+        name=word(row.get("line_item")),
         amount=_decimal(amount.get("value", 0)),
         currency=str(amount.get("currency") or "usd").casefold(),
         quantity=None if quantity is None else _decimal(quantity),
-        unit=_word(row, "quantity_unit"),
+        unit=word(row.get("quantity_unit")),
     )
 
 
@@ -134,11 +134,6 @@ def _results(bucket: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         raise ValueError("a bucket without results")
     return rows
-
-
-def _word(row: Mapping[str, Any], name: str) -> str:
-    value = row.get(name)
-    return value if isinstance(value, str) else ""
 
 
 def _count(row: Mapping[str, Any], name: str) -> int:

@@ -32,7 +32,6 @@ OVERLOADED_EARLY = 5.0
 
 _UNREACHED = frozenset({521, 523, 525, 526})  # the CDN could not reach, or not trust, the origin
 _OVERLOADED = frozenset({503, 529})
-_IN_DOUBT = frozenset({408, 409, 425, 499})
 _REFUSED = frozenset({400, 404, 405, 406, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 424, 426, 428, 431, 451})
 _AT_THE_DOOR = frozenset({401, 402, 403, 404, 405, 407, 429})
 _ABOUT_MODEL = frozenset({400, 403, 404, 410, 422})
