@@ -7,6 +7,7 @@ string is replaced by its number in `Document.runs`.
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -95,14 +96,6 @@ class Document:
     kept: int | None = None
 
 
-class _Mode(StrEnum):
-    STRUCTURE = "structure"
-    STRING = "string"
-    PEEK = "peek"
-    RUN = "run"
-    SKIP = "skip"
-
-
 class Decoder:
     """A push decoder: `feed` bytes as they come, `close` at their end or when they broke off.
 
@@ -130,7 +123,8 @@ class Decoder:
         self.text = bytearray()
         self.runs = [] if runs is None else runs
         self.closed = False
-        self._mode = _Mode.STRUCTURE
+        self._read: Callable[[Decoder, Bytes, int], int] = Decoder._structure
+        """Reads what comes next; no method of this decoder's own, so that nothing holds itself."""
         self._carry: Bytes = b""
         self._end = 0
         self._stack: list[bytes] = []
@@ -157,13 +151,13 @@ class Decoder:
             self._end = len(data)
         at = 0
         while at < self._end and not self.closed:
-            at = self._step(data, at)
+            at = self._read(self, data, at)
         if at < self._end:
             self._remember(data[at : min(self._end, at + max(0, self.text_cap - len(self.text)))])
 
     def close(self) -> Document:
         """Give what came. Call once, after the last byte."""
-        if self._mode in {_Mode.STRING, _Mode.PEEK}:
+        if self._read in {Decoder._string, Decoder._peek}:
             self.text += self._carry
         if self._run:
             self.runs.append(self._run.cut())
@@ -206,19 +200,6 @@ class Decoder:
             return parse(text[:length] + b"".join(_CLOSER[one] for one in reversed(opened))), False
         except DecodeError:
             return None, False
-
-    def _step(self, data: Bytes, at: int) -> int:
-        match self._mode:
-            case _Mode.STRUCTURE:
-                return self._structure(data, at)
-            case _Mode.STRING:
-                return self._string(data, at)
-            case _Mode.PEEK:
-                return self._peek(data, at)
-            case _Mode.SKIP:
-                return self._skip(data, at)
-            case _Mode.RUN:
-                return self._image(data, at)
 
     def _structure(self, data: Bytes, at: int) -> int:
         """Follow the brackets to the next string."""
@@ -280,24 +261,24 @@ class Decoder:
     def _open_string(self) -> None:
         """Decide what the string that begins here is: the key before a colon says so, or else its first letters."""
         self._string_at = len(self.text)
-        self._mode = _Mode.STRING
+        self._read = Decoder._string
         in_list = self._stack[-1:] == [b"["]
         if self._last != b":" and not in_list:
             return
         if not in_list and self._key in self._fields.base64:
             self._open_run()
         elif in_list or self._key not in self._fields.prose:
-            self._mode = _Mode.PEEK
+            self._read = Decoder._peek
 
     def _open_run(self) -> None:
         del self.text[-1:]
         if len(self.runs) >= self._most:
-            self._mode = _Mode.SKIP
+            self._read = Decoder._skip
             return
         own = [] if self._stack[-1:] == [b"["] else [self._key]
         names = tuple(name.decode("utf-8", "replace") for name in (*self._names, *own) if name)
         self._run = Base64Reader(self.parts, names)
-        self._mode = _Mode.RUN
+        self._read = Decoder._image
 
     def _peek(self, data: Bytes, at: int) -> int:
         """See whether a text is an image, as soon as enough of it has come."""
@@ -308,7 +289,7 @@ class Decoder:
         if self._is_image(lead):
             self._open_run()
         else:
-            self._mode = _Mode.STRING
+            self._read = Decoder._string
         return at
 
     def _skip(self, data: Bytes, at: int) -> int:
@@ -316,7 +297,7 @@ class Decoder:
         end, _ = _end_of_string(data, at, self._end)
         if end < self._end and data[end] == ord('"'):
             self.text += b"null"
-            self._last, self._mode = b'"', _Mode.STRUCTURE
+            self._last, self._read = b'"', Decoder._structure
             return end + 1
         self._carry = data[end : self._end]
         return self._end
@@ -331,7 +312,7 @@ class Decoder:
             return self._end
         self._key = _key(bytes(self.text[self._string_at : self._string_at + _LONGEST_KEY + 1]))
         self._remember(b'"')
-        self._last, self._mode = b'"', _Mode.STRUCTURE
+        self._last, self._read = b'"', Decoder._structure
         return end + 1
 
     def _image(self, data: Bytes, at: int) -> int:
@@ -347,7 +328,7 @@ class Decoder:
         self.text += str(len(self.runs)).encode()
         self.runs.append(self._run.end())
         self._run = None
-        self._last, self._mode = b'"', _Mode.STRUCTURE
+        self._last, self._read = b'"', Decoder._structure
         return end + 1
 
     def _feed_escaped(self, run: Base64Reader, data: Bytes, at: int) -> int:
