@@ -31,8 +31,8 @@ from batchgen.app.output.derive import derive_output
 from batchgen.app.output.maintain import opened
 from batchgen.ledger import DifferenceKind, nowhere
 from batchgen.mock import MockConfig, Rule
-from batchgen.mock.embedded import Handle, start_embedded
 from batchgen.mock.bill import digest
+from batchgen.mock.embedded import Handle, start_embedded
 from batchgen.model import OnUncertain, RouteChoice
 from batchgen.money import MicroUSD
 from tests.nights import antiquity, laws, mortal, people, weather
