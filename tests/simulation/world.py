@@ -312,16 +312,7 @@ class Players:
     def _begin(self) -> None:
         scene, price_list = self.scene, self.price_list
         self.ledger.runs.begin(RunStart(self.run_id, "sim", scene.provider.name, cap=scene.settings.limits.max_cost))
-        wanted = [
-            Wanted(
-                job,
-                price_list.model_of(job.request),
-                price_list.size(job.request),
-                price_list.quality(job.request),
-                "openai",
-            )
-            for job in scene.jobs
-        ]
+        wanted = [Wanted(job, *price_list.kind(job.request)[:3], "openai") for job in scene.jobs]
         self.ledger.jobs.remember(wanted)
 
     def _tasks(self) -> Iterator[Task]:
