@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from batchgen.executor.proxies import literal
 from batchgen.text import safe
 
 Lookup = Callable[[str, int], Awaitable[list[tuple[Any, ...]]]]
@@ -87,8 +88,8 @@ class Rules:
             raise RefusedAddressError(_place(url), "an image from a foreign host must come over https")
         if url.port not in {443, 80, self.base.port}:
             raise RefusedAddressError(_place(url), f"port {url.port} is not one that images come from")
-        literal = _literal(url.raw_host)
-        if literal is not None and not is_public(literal):
+        address = literal(url.raw_host)
+        if address is not None and not is_public(address):
             raise RefusedAddressError(_place(url), "it is a private address")
         return Origin.PUBLIC
 
@@ -143,13 +144,6 @@ def _place(url: URL) -> str:
 
 def _origin(url: URL) -> tuple[str, str, int | None]:
     return url.scheme, (url.raw_host or "").lower().rstrip("."), url.port
-
-
-def _literal(host: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(host.strip("[]"))
-    except ValueError:
-        return None
 
 
 async def _system_lookup(host: str, port: int) -> list[tuple[Any, ...]]:

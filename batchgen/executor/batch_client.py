@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from yarl import URL
 
 from batchgen.executor.exchange import sound, trouble_of
 from batchgen.executor.inflate import EncodingError, Inflate
-from batchgen.executor.proxies import DIRECT, Proxies
+from batchgen.executor.proxies import DIRECT, Proxies, secrets_of
 from batchgen.model import BatchRules, Phase, Provider, Verdict
 from batchgen.providers.batches import OURS, WINDOW, ProviderBatch, batch_from, page_of
 from batchgen.providers.decode import BodyKind, DecodeError, kind_of, parse
@@ -35,6 +34,8 @@ MOST_PAGES = 1000
 PAGE = 100
 LIVES = 30 * 86_400
 """Seconds after which a provider deletes an uploaded image by itself."""
+_GONE = (404, 410)
+"""What is said where this key is shown nothing."""
 _UNANSWERED = frozenset({408, 409, 425})
 
 
@@ -47,11 +48,6 @@ class BatchRefusedError(Exception):
         self.unclear = unclear
         super().__init__(verdict.message)
 
-    @property
-    def is_gone(self) -> bool:
-        """Whether this key is shown nothing there."""
-        return self.status in {404, 410}
-
 
 @dataclass(frozen=True, slots=True)
 class UploadedFile:
@@ -63,35 +59,27 @@ class UploadedFile:
     status: str = ""
 
 
+@dataclass(eq=False, repr=False)
 class BatchClient:
     """Talks to the files and batches of one provider, at one address, with one key."""
 
-    def __init__(
-        self,
-        provider: Provider,
-        key: str | None,
-        clock: Clock,
-        *,
-        own_headers: Mapping[str, str] | None = None,
-        trust: ssl.SSLContext | bool = True,
-        proxies: Proxies = DIRECT,
-    ) -> None:
-        self.provider = provider
-        self._rules = provider.batch or BatchRules()
-        self._key = key or ""
-        self._clock = clock
-        self._own_headers = dict(own_headers or {})
-        self._trust = trust
-        self._proxies = proxies
-        self._speech = dialect(provider, provider.default_model)
-        self._secrets = tuple(value for value in (self._key, *self._own_headers.values()) if value)
-        self._session: aiohttp.ClientSession | None = None
+    provider: Provider
+    key: str | None
+    clock: Clock
+    own_headers: Mapping[str, str] | None = None
+    proxies: Proxies = DIRECT
+    _session: aiohttp.ClientSession | None = None
+
+    def __post_init__(self) -> None:
+        self._rules = self.provider.batch or BatchRules()
+        self._speech = dialect(self.provider, self.provider.default_model)
+        self._secrets = secrets_of(self.key, self.own_headers)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:
         """Be ready to connect; nothing connects before the first request."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=8, force_close=True, ssl=self._trust),
+            connector=aiohttp.TCPConnector(limit=8, force_close=True),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             auto_decompress=False,
@@ -104,17 +92,8 @@ class BatchClient:
 
     def at(self, base_url: str) -> "BatchClient":
         """Return a client for another address of the same provider, in the same session."""
-        if base_url == self.provider.base_url:
-            return self
-        other = BatchClient(
-            replace(self.provider, base_url=base_url),
-            self._key,
-            self._clock,
-            own_headers=self._own_headers,
-            proxies=self._proxies,
-        )
-        other._session = self._session
-        return other
+        here = base_url == self.provider.base_url
+        return self if here else replace(self, provider=replace(self.provider, base_url=base_url))
 
     # ---- files -------------------------------------------------------------------------------------------------------
 
@@ -138,21 +117,14 @@ class BatchClient:
 
     async def file(self, file_id: str) -> UploadedFile | None:
         """Look a file up; None when this key sees none of that id."""
-        try:
+        with _Passing(*_GONE):
             return self._file(await self._ask("GET", f"{self._rules.files}/{_segment(file_id)}"))
-        except BatchRefusedError as refused:
-            if refused.is_gone:
-                return None
-            raise
+        return None
 
     async def delete(self, file_id: str) -> None:
         """Delete a file; one that is gone already is as good."""
-        try:
+        with _Passing(*_GONE):
             told = await self._ask("DELETE", f"{self._rules.files}/{_segment(file_id)}")
-        except BatchRefusedError as refused:
-            if not refused.is_gone:
-                raise
-        else:
             if isinstance(told, Mapping) and told.get("deleted") is False:
                 raise BatchRefusedError(_no_answer(), 200, unclear=True)
 
@@ -178,22 +150,14 @@ class BatchClient:
 
     async def create(self, file_id: str, endpoint: str, ours: str) -> ProviderBatch:
         """Create a batch of an uploaded file, under our own id."""
-        asked = {
-            "input_file_id": file_id,
-            "endpoint": endpoint,
-            "completion_window": WINDOW,
-            "metadata": {OURS: ours},
-        }
+        asked = {"input_file_id": file_id, "endpoint": endpoint, "completion_window": WINDOW, "metadata": {OURS: ours}}
         return self._batch(await self._ask("POST", self._rules.batches, body=asked), ours)
 
     async def batch(self, provider_id: str, ours: str) -> ProviderBatch | None:
         """Look a batch up; None when this key sees none of that id."""
-        try:
+        with _Passing(*_GONE):
             return self._batch(await self._ask("GET", f"{self._rules.batches}/{_segment(provider_id)}"), ours)
-        except BatchRefusedError as refused:
-            if refused.is_gone:
-                return None
-            raise
+        return None
 
     async def find(self, ours: str, file_id: str | None) -> ProviderBatch | None:
         """Look through the whole list of batches for the one of our id or input file.
@@ -218,14 +182,10 @@ class BatchClient:
 
     async def cancel(self, provider_id: str) -> ProviderBatch | None:
         """Ask for a batch to be cancelled; None when it cannot be any more."""
-        try:
-            return self._batch(
-                await self._ask("POST", f"{self._rules.batches}/{_segment(provider_id)}/cancel", body={})
-            )
-        except BatchRefusedError as refused:
-            if refused.status in {404, 409}:
-                return None
-            raise
+        with _Passing(404, 409):
+            path = f"{self._rules.batches}/{_segment(provider_id)}/cancel"
+            return self._batch(await self._ask("POST", path, body={}))
+        return None
 
     # ---- one request -------------------------------------------------------------------------------------------------
 
@@ -242,12 +202,10 @@ class BatchClient:
         file_id = told.get("id") if isinstance(told, Mapping) else None
         if not isinstance(file_id, str) or not file_id:
             raise BatchRefusedError(_no_answer(), 200, unclear=True)
-        size, expires = told.get("bytes"), told.get("expires_at")
+        size, expires, status = told.get("bytes"), told.get("expires_at"), told.get("status")
+        size, status = size if isinstance(size, int) else 0, status if isinstance(status, str) else ""
         moment = datetime.fromtimestamp(expires, UTC) if isinstance(expires, int) and 0 < expires < 2**33 else None
-        status = told.get("status")
-        return UploadedFile(
-            file_id, size if isinstance(size, int) else 0, moment, status if isinstance(status, str) else ""
-        )
+        return UploadedFile(file_id, size, moment, status)
 
     async def _ask(
         self,
@@ -282,17 +240,12 @@ class BatchClient:
 
     @asynccontextmanager
     async def _request(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        data: Any,
-        query: Mapping[str, str] | None,
+        self, method: str, path: str, headers: Mapping[str, str], data: Any, query: Mapping[str, str] | None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         if self._session is None:
             raise RuntimeError("the client has no session")
         mine = {"User-Agent": f"batchgen/{VERSION}", "Accept-Encoding": "identity", "Accept": "application/json"}
-        mine |= self._own_headers | self._speech.authorization(self.provider, self._key) | dict(headers)
+        mine |= dict(self.own_headers or {}) | self._speech.authorization(self.provider, self.key or "") | dict(headers)
         url = URL(address(self.provider, path, ""), encoded=True)
         async with self._session.request(
             method,
@@ -301,7 +254,7 @@ class BatchClient:
             headers=sound(mine),
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, connect=10.0, sock_read=SILENT_SECONDS),
-            **self._proxies.options(url),
+            **self.proxies.options(url),
         ) as response:
             yield response
 
@@ -321,7 +274,7 @@ class BatchClient:
             body=kind_of(text),
             complaint=self._speech.read_error(value),
             secrets=self._secrets,
-            now=self._clock.now(),
+            now=self.clock.now(),
         )
         unclear = response.status >= 500 or response.status in _UNANSWERED
         return BatchRefusedError(judge(evidence), response.status, unclear=unclear)
@@ -330,6 +283,18 @@ class BatchClient:
         trouble, words = trouble_of(error, phase)
         evidence = CallEvidence(phase, trouble, body=BodyKind.EMPTY, detail=words, secrets=self._secrets)
         return BatchRefusedError(judge(evidence), None, unclear=phase is not Phase.NOT_CONNECTED)
+
+
+class _Passing:
+    """Lets a refusal with one of these statuses pass: it says that there is no such thing."""
+
+    def __init__(self, *statuses: int) -> None:
+        self._statuses = statuses
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        return isinstance(error, BatchRefusedError) and error.status in self._statuses
 
 
 def _no_answer() -> Verdict:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from batchgen.executor.batch_client import BatchClient
-from batchgen.executor.body import Body
 from batchgen.executor.exchange import Exchange
 from batchgen.executor.part_writer import PartWriter
 from batchgen.executor.response_handler import MOST_PER_IMAGE, ResponseHandler
@@ -108,7 +107,7 @@ class OutputFiles:
             error = value.get("error")
             verdict = _undone(error) if isinstance(error, Mapping) else UNANSWERED
             return await self.keep(attempt, verdict, document, intake)
-        call = Exchange(self.clock, _no_body, phase=Phase.COMPLETE, status=answered["status_code"])
+        call = Exchange(self.clock, phase=Phase.COMPLETE, status=answered["status_code"])
         if isinstance(answered.get("request_id"), str):
             call.headers["x-request-id"] = answered["request_id"]
         body = answered.get("body")
@@ -180,11 +179,6 @@ def _within(run: Base64Span) -> Base64Span:
 def _undone(error: Mapping[str, Any]) -> Verdict:
     """Judge a line that was not performed: not charged, and wanted again."""
     code = error.get("code")
-    name = (
-        code if isinstance(code, str) and code.replace("_", "").isalnum() and len(code) <= 60 else "batch_line_failed"
-    )
-    return Verdict(Charge.NO, Remedy.RETRY, name, str(error.get("message") or "")[:500])
-
-
-def _no_body(_status: int, _encoding: str) -> Body:
-    raise AssertionError("a line has no body of its own")
+    if not isinstance(code, str) or len(code) > 60 or not code.replace("_", "").isalnum():
+        code = "batch_line_failed"
+    return Verdict(Charge.NO, Remedy.RETRY, code, str(error.get("message") or "")[:500])

@@ -7,7 +7,7 @@ from dataclasses import replace
 from batchgen.executor.batch_client import BatchClient
 from batchgen.executor.batch_input import BatchInput
 from batchgen.executor.batch_output import OutputFiles
-from batchgen.executor.proxies import DIRECT, Proxies
+from batchgen.executor.proxies import DIRECT, Proxies, secrets_of
 from batchgen.executor.response_handler import ResponseHandler
 from batchgen.model import BatchRules, Prepare, Provider
 from batchgen.runtime.clock import Clock, Offload
@@ -33,10 +33,9 @@ class ProviderBatches:
         self.provider = provider
         self.rules = provider.batch or BatchRules()
         self.key = key
-        self.client = BatchClient(provider, key, clock, own_headers=own_headers, proxies=proxies)
+        self.client = BatchClient(provider, key, clock, own_headers, proxies)
         self.input = BatchInput(provider, workspace, prepare or Prepare(), offload)
-        secrets = tuple(value for value in (key, *(own_headers or {}).values()) if value)
-        handler = ResponseHandler(provider, workspace, store, clock, offload, secrets)
+        handler = ResponseHandler(provider, workspace, store, clock, offload, secrets_of(key, own_headers))
         self.output = OutputFiles(self.client, workspace, handler, clock, offload)
 
     @asynccontextmanager

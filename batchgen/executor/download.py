@@ -16,19 +16,9 @@ from batchgen.executor.addresses import Lookup, Origin, PublicResolver, RefusedA
 from batchgen.executor.exchange import trouble_of
 from batchgen.executor.inflate import EncodingError, Inflate
 from batchgen.executor.patience import Patience
-from batchgen.executor.placement import Placement, Plan, complete, finish, is_unasked, mismatches, to_answer
-from batchgen.executor.proxies import DIRECT, Proxies
-from batchgen.model import (
-    Attempt,
-    Charge,
-    Pending,
-    Phase,
-    Provider,
-    Receipt,
-    Remedy,
-    StoredImage,
-    Verdict,
-)
+from batchgen.executor.placement import Plan, complete, finish, is_unasked, placed, to_answer
+from batchgen.executor.proxies import Proxies, secrets_of
+from batchgen.model import Attempt, Charge, Pending, Phase, Provider, Receipt, Remedy, Verdict
 from batchgen.providers.dialects import dialect
 from batchgen.providers.wire import header_view
 from batchgen.redact import opened, redacted
@@ -77,36 +67,31 @@ class _FailedError(Exception):
         super().__init__(why)
 
 
+@dataclass(eq=False, repr=False)
 class Downloads:
-    """Fetches in two ways: the provider's own hosts, and public addresses that are checked as they resolve."""
+    """Fetches in two ways: the provider's own hosts, and public addresses that are checked as they resolve.
 
-    def __init__(  # noqa: PLR0913 - collaborators of every download
-        self,
-        provider: Provider,
-        key: str,
-        workspace: Workspace,
-        store: ImageStore,
-        clock: Clock,
-        offload: Offload,
-        lookup: Lookup | None = None,
-        *,
-        own_headers: Mapping[str, str] | None = None,
-        proxies: Proxies = DIRECT,
-        trust: Callable[[], ssl.SSLContext | bool] = lambda: True,
-    ) -> None:
-        """Take what is shared; sessions open with the first download. `own_headers` go where the key goes."""
+    Sessions open with the first download. `own_headers` go where the key goes.
+    """
+
+    provider: Provider
+    key: str
+    own_headers: Mapping[str, str]
+    workspace: Workspace
+    store: ImageStore
+    clock: Clock
+    offload: Offload
+    proxies: Proxies
+    lookup: Lookup | None
+    trust: Callable[[], ssl.SSLContext | bool]
+
+    def __post_init__(self) -> None:
+        provider = self.provider
         self._rules = Rules(URL(provider.base_url or "http://nowhere.invalid"), provider.download_hosts)
         speech = dialect(provider, provider.default_model)
-        self._authorization = dict(own_headers or {}) | speech.authorization(provider, key)
-        self._secrets = (key, *(own_headers or {}).values())
-        self._workspace = workspace
-        self._store = store
-        self._clock = clock
-        self._offload = offload
-        self._lookup = lookup
-        self._patience = Patience(workspace, clock, offload)
-        self._proxies = proxies
-        self._trust = trust
+        self._authorization = dict(self.own_headers) | speech.authorization(provider, self.key)
+        self._secrets = secrets_of(self.key, self.own_headers)
+        self._patience = Patience(self.workspace, self.clock, self.offload)
         self._sessions: dict[Origin, aiohttp.ClientSession] = {}
         self._validators: dict[Path, str] = {}
         self._fetched: dict[str, dict[str, Spool]] = {}
@@ -127,10 +112,10 @@ class Downloads:
         assert attempt is not None, "whoever asks for an image says where it goes"
         assert remote is not None, "and where it waits"
         name = f"{waiting.attempt_id}-{remote.slot}"
-        again = partial(finish, self._workspace, self._store, name)
+        again = partial(finish, self.workspace, self.store, name)
         receipt = await self._patience.insist(again)
         if not isinstance(receipt, Receipt):
-            spool = self._workspace.spool(name)
+            spool = self.workspace.spool(name)
             address = opened(remote.url, self._secrets)
             if address is None:
                 return NotFetched("its address holds a key that is not set now: run with the key that drew it")
@@ -139,32 +124,22 @@ class Downloads:
                 return facts
             seen = sniff(facts.head, facts.path)
             if seen is None or is_unasked(seen, attempt.request):
-                await self._offload(spool.discard)
+                await self.offload(spool.discard)
                 return NotFetched("what came is no image")
-            if broken := await self._offload(fault, seen, facts):
+            if broken := await self.offload(fault, seen, facts):
                 return NotFetched(f"what came is no whole image: {broken}")
             asked = (attempt, remote.slot, spool, facts, seen)
             receipt = await self._patience.insist(self._landed, *asked, again=again)
         assert isinstance(receipt, Receipt), "it is whole in its spool"
-        self._fetched.setdefault(waiting.attempt_id, {})[name] = self._workspace.spool(name)
+        self._fetched.setdefault(waiting.attempt_id, {})[name] = self.workspace.spool(name)
         return receipt
 
     def _landed(self, attempt: Attempt, slot: int, spool: Spool, facts: PartFacts, seen: ImageFacts) -> Receipt:
         """Make an image durable in its spool, then put it in its place. Blocks."""
-        image = StoredImage(
-            slot=slot,
-            path=f"images/{attempt.path(slot, seen.ext)}",
-            sha256=facts.sha256,
-            bytes=facts.bytes,
-            width=seen.width,
-            height=seen.height,
-            format=seen.format,
-            mismatches=mismatches(attempt.request, seen, facts),
-        )
-        plan = Plan((Placement(facts.path.name, image),), key=attempt.job_key)
+        plan = Plan((placed(attempt, slot, facts, seen),), key=attempt.job_key)
         answer = to_answer(Receipt(attempt.id, Phase.COMPLETE, _PAID), plan, attempt.replaces)
         spool.finish(answer)
-        return complete(self._workspace, self._store, spool.attempt_id, answer)
+        return complete(self.workspace, self.store, spool.attempt_id, answer)
 
     def fetched(self, attempt_id: str) -> Sequence[Spool]:
         """Return the spools of an attempt's images that were fetched; they are named once."""
@@ -210,10 +185,10 @@ class Downloads:
 
     async def _way(self, url: URL, origin: Origin) -> tuple[URL, dict[str, Any]]:
         """Return the address to connect to, and how; through a proxy, a public name is resolved and checked here."""
-        how = self._proxies.options(url)
+        how = self.proxies.options(url)
         if not how or origin is not Origin.PUBLIC or not url.raw_host:
             return url, how
-        found = await PublicResolver(self._lookup).resolve(url.raw_host, url.port or 443)
+        found = await PublicResolver(self.lookup).resolve(url.raw_host, url.port or 443)
         if not found:
             raise _FailedError(f"{url.raw_host} stands for no address")
         name = url.raw_host if url.is_default_port() else f"{url.raw_host}:{url.port}"
@@ -230,7 +205,7 @@ class Downloads:
 
     def _check_status(self, status: int, expires: datetime | None) -> None:
         if status not in {200, 206}:
-            over = expires is not None and self._clock.now() >= expires
+            over = expires is not None and self.clock.now() >= expires
             raise _FailedError(f"HTTP {status}", final=over and status in _GONE, absent=status in _GONE)
 
     async def _take(self, response: aiohttp.ClientResponse, spool: Spool, left: Left) -> PartFacts:
@@ -243,7 +218,7 @@ class Downloads:
         self._validators[part.path] = headers.get("etag", "") or headers.get("last-modified", "")
         try:
             if resumes:
-                part.write(await self._offload(left.path.read_bytes))
+                part.write(await self.offload(left.path.read_bytes))
             async for chunk in response.content.iter_any():
                 for piece in inflate.feed(chunk):
                     part.write(piece)
@@ -269,9 +244,9 @@ class Downloads:
     def _session(self, origin: Origin) -> aiohttp.ClientSession:
         """One session per origin: only the public one has a resolver that refuses."""
         if origin not in self._sessions:
-            resolver = PublicResolver(self._lookup) if origin is Origin.PUBLIC else None
+            resolver = PublicResolver(self.lookup) if origin is Origin.PUBLIC else None
             self._sessions[origin] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=16, resolver=resolver, use_dns_cache=False, ssl=self._trust()),
+                connector=aiohttp.TCPConnector(limit=16, resolver=resolver, use_dns_cache=False, ssl=self.trust()),
                 timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=60.0),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,

@@ -41,7 +41,7 @@ class Exchange:
     """
 
     clock: Clock
-    body_of: Callable[[int, str], Body]
+    body_of: Callable[[int, str], Body] = field(default_factory=lambda: _no_body)
     phase: Phase = Phase.NOT_CONNECTED
     handed_at: float | None = None
     status: int | None = None
@@ -71,6 +71,10 @@ class Exchange:
         """Write down what broke the exchange; the first trouble counts."""
         if self.trouble is None:
             self.trouble, self.detail, self.cause = trouble, detail, cause
+
+
+def _no_body(_status: int, _encoding: str) -> Body:
+    raise AssertionError("nothing is sent here that could be answered")
 
 
 async def post(

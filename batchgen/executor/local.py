@@ -5,7 +5,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 
 from batchgen.catalog import find_model
@@ -18,7 +18,7 @@ from batchgen.executor.exchange import Deadline, Exchange, post
 from batchgen.executor.part_writer import PartWriter, bring_home
 from batchgen.executor.placement import finish
 from batchgen.executor.protocol import Came
-from batchgen.executor.proxies import DIRECT, Proxies
+from batchgen.executor.proxies import DIRECT, Proxies, secrets_of
 from batchgen.executor.response_handler import ResponseHandler, cap_of
 from batchgen.executor.tasks import Tasks
 from batchgen.model import AT_STORE, MARKUP, Attempt, FileImage, Lost, Pending, Prepare, Provider, Receipt, UrlImage
@@ -62,62 +62,39 @@ class Wires:
     lookup: Lookup | None = None
 
 
+@dataclass(eq=False, repr=False)
 class LocalExecutor:
     """Makes attempts from this process; everything a server can do ends in a `Receipt`.
 
-    What a dead process left in the spool of the folder, or of the spare one, is collected from there.
+    Nothing connects before a session. What a dead process left in the spool of the folder, or of the spare one, is
+    collected from there: `spare` is a folder on another disk for paid answers that the output folder has no room for.
+    `own_headers` are the provider file's, with their values; these are secrets like the key.
     """
 
-    def __init__(  # noqa: PLR0913 - collaborators, all but four by name
-        self,
-        provider: Provider,
-        key: str | None,
-        workspace: Workspace,
-        store: ImageStore,
-        *,
-        clock: Clock,
-        offload: Offload,
-        prepare: Prepare | None = None,
-        wires: Wires | None = None,
-        spare: Workspace | None = None,
-        own_headers: Mapping[str, str] | None = None,
-        proxies: Proxies = DIRECT,
-    ) -> None:
-        """Take what is shared by all attempts; nothing connects before a session.
+    provider: Provider
+    key: str | None
+    workspace: Workspace
+    store: ImageStore
+    _: KW_ONLY
+    clock: Clock
+    offload: Offload
+    prepare: Prepare | None = None
+    wires: Wires | None = None
+    spare: Workspace | None = None
+    own_headers: Mapping[str, str] | None = None
+    proxies: Proxies = DIRECT
 
-        `own_headers` are the provider file's, with their values; these are secrets like the key.
-        `spare` is a folder on another disk for paid answers that the output folder has no room for; `collect` brings
-        them back.
-        """
-        self.provider = provider
-        self.workspace = workspace
-        self._store = store
-        self.clock = clock
-        self.offload = offload
-        self._key = key or ""
-        self._prepare = prepare or Prepare()
-        self._wires = wires or Wires()
-        self._spare = spare
-        self._proxies = proxies
+    def __post_init__(self) -> None:
+        self._key, self._own_headers = self.key or "", dict(self.own_headers or {})
+        self._prepare, self._wires = self.prepare or Prepare(), self.wires or Wires()
         self._connections: Connections | None = None
-        self._own_headers = dict(own_headers or {})
         self._forms: dict[object, _Form] = {}
         self._landed: dict[str, Spool] = {}  # what is about to be forgotten
-        secrets = tuple(value for value in (self._key, *self._own_headers.values()) if value)
-        self._arrival = ResponseHandler(provider, workspace, store, clock, offload, secrets)
-        self._tasks = Tasks(provider, clock, self._arrival, self._ask)
-        self._downloads = Downloads(
-            provider,
-            self._key,
-            workspace,
-            store,
-            clock,
-            offload,
-            self._wires.lookup,
-            own_headers=self._own_headers,
-            proxies=proxies,
-            trust=self._trust,
-        )
+        here = (self.workspace, self.store, self.clock, self.offload)
+        self._arrival = ResponseHandler(self.provider, *here, secrets_of(self.key, self.own_headers))
+        self._tasks = Tasks(self.provider, self.clock, self._arrival, self._ask)
+        shared = (self.provider, self._key, self._own_headers, *here, self.proxies)
+        self._downloads = Downloads(*shared, self._wires.lookup, self._trust)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:
@@ -126,7 +103,7 @@ class LocalExecutor:
         At its end calls under way break off.
         """
         self._check()
-        self._connections = Connections(self._proxies, self._trust(), self._wires.connect_seconds)
+        self._connections = Connections(self.proxies, self._trust(), self._wires.connect_seconds)
         try:
             yield
         finally:
@@ -150,7 +127,7 @@ class LocalExecutor:
     async def collect(self, open: Sequence[Pending | Attempt]) -> Sequence[Came]:  # noqa: A002 - as in the protocol
         """Complete what is whole in the spool, ask once for each task, and try once to fetch each image."""
         found = dict[int, Came]()
-        spooled = {at: _id(one) for at, one in enumerate(open) if isinstance(one, Attempt) or one.remote is None}
+        spooled = {at: one.attempt_id for at, one in enumerate(open) if isinstance(one, Attempt) or one.remote is None}
         if spooled:
             left = await self._arrival.patience.insist(self._spooled, tuple(spooled.values()))
             found |= {at: _as_left(open[at], one) for at, one in zip(spooled, left, strict=True)}
@@ -162,13 +139,13 @@ class LocalExecutor:
 
     def _spooled(self, attempt_ids: Sequence[str]) -> list[Receipt | str | Occupied | None]:
         """Say what lies in the spool of each attempt, after what was saved elsewhere has come back. Blocks."""
-        if self._spare:
-            bring_home(self._spare, self.workspace)
+        if self.spare:
+            bring_home(self.spare, self.workspace)
         return [self._finished(one) for one in attempt_ids]
 
     def _finished(self, attempt_id: str) -> Receipt | str | Occupied | None:
         try:
-            return finish(self.workspace, self._store, attempt_id)
+            return finish(self.workspace, self.store, attempt_id)
         except Occupied as error:
             return error
 
@@ -179,11 +156,9 @@ class LocalExecutor:
             found = NotFetched(str(error))
         if not isinstance(found, NotFetched):
             return found
-        return (
-            Lost(one.attempt_id, found.why, found.refused)
-            if found.final
-            else replace(one, next_look=None, why=found.why)
-        )
+        if found.final:
+            return Lost(one.attempt_id, found.why, found.refused)
+        return replace(one, next_look=None, why=found.why)
 
     async def forget(self, attempt_id: str) -> None:
         """Remove the spool of an attempt, and those of its images that were fetched."""
@@ -193,21 +168,16 @@ class LocalExecutor:
             await self.offload(spool.remove)
 
     async def _execute(self, attempt: Attempt) -> Receipt | Pending:
-        if self._connections is None:
-            raise RuntimeError("the executor has no session")
         form = self._form(attempt)
-        call, intake = self._call(attempt, form.speech)
         try:
             wire = await self._request(attempt, form)
         except (UploadError, OSError, InputFetchError) as error:
             await self._forget_inputs(attempt)
             again = isinstance(error, InputFetchError) and not error.final
-            return self._arrival.unsent(attempt, call, str(error), again=again)
+            return self._arrival.unsent(attempt, str(error), again=again)
         try:
-            with Deadline(call, attempt.deadline):
-                await post(self._connections, wire, self._headers(attempt, form.speech), call, self.offload)
+            call, intake = await self._exchange(wire, attempt, form.speech, attempt.deadline)
         finally:
-            intake.close()
             if attempt.request.images or attempt.request.mask:
                 await self._forget_inputs(attempt)
         came = await self._arrival.land(attempt, form.speech, call, intake, self._tasks.accepted)
@@ -217,24 +187,26 @@ class LocalExecutor:
 
     async def _ask(self, question: WireRequest, attempt: Attempt) -> tuple[Exchange, PartWriter]:
         """Ask for the task of an attempt, once."""
+        return await self._exchange(question, attempt, dialect(self.provider, attempt.model), ASK_SECONDS)
+
+    async def _exchange(
+        self, wire: WireRequest, attempt: Attempt, speech: Dialect, seconds: float
+    ) -> tuple[Exchange, PartWriter]:
+        """Send a request once, and take what comes of it within so many seconds."""
         if self._connections is None:
             raise RuntimeError("the executor has no session")
-        speech = dialect(self.provider, attempt.model)
-        call, intake = self._call(attempt, speech)
-        try:
-            with Deadline(call, ASK_SECONDS):
-                await post(self._connections, question, self._headers(attempt, speech), call, self.offload)
-        finally:
-            intake.close()
-        return call, intake
-
-    def _call(self, attempt: Attempt, speech: Dialect) -> tuple[Exchange, PartWriter]:
-        intake = PartWriter(self.workspace.spool(attempt.id), self._spare.spool(attempt.id) if self._spare else None)
+        intake = PartWriter(self.workspace.spool(attempt.id), self.spare.spool(attempt.id) if self.spare else None)
 
         def body_of(status: int, encoding: str) -> Body:
             return Body(status, encoding, lambda: speech.reader(intake.open, cap_of(attempt), attempt.n))
 
-        return Exchange(self.clock, body_of), intake
+        call = Exchange(self.clock, body_of)
+        try:
+            with Deadline(call, seconds):
+                await post(self._connections, wire, self._headers(attempt, speech), call, self.offload)
+        finally:
+            intake.close()
+        return call, intake
 
     async def _request(self, attempt: Attempt, form: "_Form") -> WireRequest:
         request = attempt.request
@@ -305,10 +277,6 @@ class LocalExecutor:
             raise InputError(f"{self._wires.ca_file}: no certificates could be read: {error}") from error
 
 
-def _id(one: Pending | Attempt) -> str:
-    return one.id if isinstance(one, Attempt) else one.attempt_id
-
-
 def _as_left(one: Pending | Attempt, left: Receipt | str | Occupied | None) -> Came:
     """Say what is known of an attempt from its spool: what came, the handle of what comes later, or nothing.
 
@@ -317,7 +285,9 @@ def _as_left(one: Pending | Attempt, left: Receipt | str | Occupied | None) -> C
     if isinstance(left, Receipt):
         return left
     if isinstance(left, Occupied):
-        return Pending(_id(one), AT_STORE, attempt=one if isinstance(one, Attempt) else one.attempt, why=str(left))
+        return Pending(
+            one.attempt_id, AT_STORE, attempt=one if isinstance(one, Attempt) else one.attempt, why=str(left)
+        )
     if isinstance(one, Pending):
         return replace(one, next_look=None, why=ELSEWHERE)
     return Pending(one.id, left, attempt=one) if left else Lost(one.id, GONE)

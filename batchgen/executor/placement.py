@@ -11,20 +11,17 @@ from typing import Any
 from batchgen.errors import StorageError
 from batchgen.model import (
     Attempt,
-    Cause,
-    Charge,
     Echo,
     ImageRequest,
     Mismatch,
     Missing,
-    Phase,
     Receipt,
-    Remedy,
     RemoteImage,
     StoredImage,
     Usage,
     Verdict,
 )
+from batchgen.model.plain import read
 from batchgen.numerous import numerous
 from batchgen.providers.answer import Item
 from batchgen.redact import traces
@@ -35,6 +32,8 @@ from batchgen.storage.structure import NO_END, fault
 
 VERSION = 1
 EXTRA = ".extra"
+_TOLD = ("phase", "verdict", "status", "remote", "usage", "echo", "request_id", "headers", "seconds")
+"""What of a receipt stands in an answer under its own name."""
 _PIECE = 1024 * 1024
 
 
@@ -124,22 +123,17 @@ class SlotAssigner:
         self._used.add(part)
         if not self._free:
             return facts.name, "more images came than were asked"
-        return Placement(facts.name, self._image(self._free.pop(0), facts, seen))
-
-    def _image(self, slot: int, facts: PartFacts, seen: ImageFacts) -> StoredImage:
-        return StoredImage(
-            slot=slot,
-            path=f"images/{self.attempt.path(slot, seen.ext)}",
-            sha256=facts.sha256,
-            bytes=facts.bytes,
-            width=seen.width,
-            height=seen.height,
-            format=seen.format,
-            mismatches=mismatches(self.attempt.request, seen, facts),
-        )
+        return placed(self.attempt, self._free.pop(0), facts, seen)
 
 
-def mismatches(request: ImageRequest, seen: ImageFacts, part: PartFacts) -> tuple[Mismatch, ...]:
+def placed(attempt: Attempt, slot: int, facts: PartFacts, seen: ImageFacts) -> Placement:
+    """Say where the image in a part goes, and what is known of it."""
+    path, wrong = f"images/{attempt.path(slot, seen.ext)}", _mismatches(attempt.request, seen, facts)
+    size = (facts.bytes, seen.width, seen.height)
+    return Placement(facts.name, StoredImage(slot, path, facts.sha256, *size, seen.format, wrong))
+
+
+def _mismatches(request: ImageRequest, seen: ImageFacts, part: PartFacts) -> tuple[Mismatch, ...]:
     """Say what is not as the job asked: size, format, alpha; and an image that is blank, or far too large."""
     asked_format = request.output_format
     wrong = []
@@ -173,10 +167,6 @@ def _is_other_size(asked: str, seen: ImageFacts) -> bool:
 
 def to_answer(receipt: Receipt, plan: Plan, replaces: str | None) -> dict[str, Any]:
     """Return the receipt and the plan as JSON, to be finished from after a crash."""
-    landings = [{"part": landing.part, **_flat(landing.image)} for landing in plan.landings]
-    remote = [
-        {"slot": r.slot, "url": r.url, "expires": r.expires.isoformat() if r.expires else None} for r in plan.remote
-    ]
     return {
         "version": VERSION,
         "attempt": receipt.attempt_id,
@@ -184,8 +174,8 @@ def to_answer(receipt: Receipt, plan: Plan, replaces: str | None) -> dict[str, A
         "phase": receipt.phase.value,
         "verdict": _flat(receipt.verdict),
         "status": receipt.status,
-        "pictures": landings,
-        "remote": remote,
+        "pictures": [{"part": landing.part, **_flat(landing.image)} for landing in plan.landings],
+        "remote": [_flat(remote) for remote in plan.remote],
         "missing": [list(pair) for pair in plan.missing],
         "spare": [list(pair) for pair in plan.spare],
         "usage": _flat(receipt.usage) if receipt.usage else None,
@@ -202,12 +192,7 @@ def _missing(reason: str) -> Missing:
     return Missing(reason) if reason in frozenset(Missing) else Missing.UNDECODABLE
 
 
-def _mismatches(told: Iterable[object]) -> tuple[Mismatch, ...]:
-    """Read what is not as asked; version 0.1.0 wrote flags with a prefix."""
-    return tuple(Mismatch(str(name).rpartition(":")[2]) for name in told)
-
-
-def _flat(value: StoredImage | Verdict | Usage | Echo) -> dict[str, Any]:
+def _flat(value: StoredImage | RemoteImage | Verdict | Usage | Echo) -> dict[str, Any]:
     """Return the fields of a value that holds no other value: what `asdict` gives, without its deep copies."""
     return {name: getattr(value, name) for name in value.__slots__}
 
@@ -291,34 +276,16 @@ def _set_aside(workspace: Workspace, attempt_id: str, spare: Sequence[tuple[str,
 def _from_answer(
     answer: Mapping[str, Any],
 ) -> tuple[Receipt, tuple[Placement, ...], tuple[tuple[str, str], ...], str | None]:
+    """Read what `to_answer` wrote; version 0.1.0 wrote flags with a prefix where mismatches stand now."""
     if answer["version"] != VERSION:
         raise ValueError(f"version {answer['version']!r}")
-    verdict = dict(answer["verdict"])
-    verdict |= {"charge": Charge(verdict["charge"]), "remedy": Remedy(verdict["remedy"])}
-    verdict["cause"] = Cause(verdict.get("cause", ""))
-    verdict["categories"] = tuple(verdict["categories"])
     landings = []
     for entry in answer["pictures"]:
         facts = dict(entry)
-        part = facts.pop("part")
-        wrong = _mismatches((*facts.pop("mismatches", ()), *facts.pop("flags", ())))
-        landings.append(Placement(part, StoredImage(**facts, mismatches=wrong)))
-    receipt = Receipt(
-        attempt_id=answer["attempt"],
-        phase=Phase(answer["phase"]),
-        verdict=Verdict(**verdict),
-        status=answer["status"],
-        images=tuple(landing.image for landing in landings),
-        remote=tuple(
-            RemoteImage(r["slot"], r["url"], datetime.fromisoformat(r["expires"]) if r["expires"] else None)
-            for r in answer["remote"]
-        ),
-        missing=tuple((slot, _missing(why)) for slot, why in answer["missing"]),
-        usage=Usage(**answer["usage"]) if answer["usage"] else None,
-        echo=Echo(**answer["echo"]),
-        request_id=answer["request_id"],
-        headers=tuple((name, value) for name, value in answer["headers"]),
-        seconds=answer["seconds"],
-    )
-    spare = tuple((name, why) for name, why in answer["spare"])
-    return receipt, tuple(landings), spare, answer["replaces"]
+        part, flags = facts.pop("part"), facts.pop("flags", ())
+        wrong = (str(name).rpartition(":")[2] for name in (*facts.get("mismatches", ()), *flags))
+        landings.append(Placement(part, read(StoredImage, {**facts, "mismatches": wrong})))
+    receipt = read(Receipt, {"attempt_id": answer["attempt"], **{name: answer[name] for name in _TOLD}})
+    missing = tuple((slot, _missing(why)) for slot, why in answer["missing"])
+    receipt = replace(receipt, images=tuple(landing.image for landing in landings), missing=missing)
+    return receipt, tuple(landings), tuple((name, why) for name, why in answer["spare"]), answer["replaces"]

@@ -4,6 +4,7 @@ What is plain http is reached directly, as is this machine: a proxy would read t
 """
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -43,8 +44,13 @@ class Proxies:
 DIRECT = Proxies()
 
 
+def secrets_of(key: str | None, own_headers: Mapping[str, str] | None) -> tuple[str, ...]:
+    """Name what no answer, and nobody who reads one, may see again: the key, and headers of a provider's file."""
+    return tuple(value for value in (key, *(own_headers or {}).values()) if value)
+
+
 def _is_here(host: str) -> bool:
-    address = _literal(host)
+    address = literal(host)
     if address is None:
         return host == "localhost" or host.endswith(".localhost")
     mapped = getattr(address, "ipv4_mapped", None)
@@ -55,7 +61,7 @@ def _is_meant(entry: str, host: str, port: int | None) -> bool:
     entry = entry.strip().lower()
     if entry == "*":
         return True
-    address = _literal(host)
+    address = literal(host)
     if address is not None:
         return _holds(entry, address) or _holds(entry.rpartition(":")[0], address, entry.rpartition(":")[2], port)
     name, colon, number = entry.partition(":")
@@ -74,7 +80,8 @@ def _holds(network: str, address: Any, number: str = "", port: int | None = None
     return found.version == address.version and address in found and (not number or number == str(port))
 
 
-def _literal(host: str) -> Any:
+def literal(host: str) -> Any:
+    """Read an address that stands for itself; None for a name."""
     try:
         return ip_address(host.strip("[]").partition("%")[0])
     except ValueError:

@@ -63,11 +63,11 @@ class ResponseHandler:
     def __post_init__(self) -> None:
         object.__setattr__(self, "patience", Patience(self.workspace, self.clock, self.offload))
 
-    def unsent(self, attempt: Attempt, call: Exchange, why: str, *, again: bool = False) -> Receipt:
+    def unsent(self, attempt: Attempt, why: str, *, again: bool = False) -> Receipt:
         """Return the receipt of an attempt whose own input cannot be sent; `again` when another try may help."""
         trouble = TransportError.INPUT_AWAY if again else TransportError.INPUT
         happening = CallEvidence(Phase.NOT_CONNECTED, trouble, detail=why, secrets=self.secrets)
-        return self._receipt(attempt, call, judge(happening))
+        return self._receipt(attempt, Exchange(self.clock), judge(happening))
 
     async def land(
         self, attempt: Attempt, speech: Dialect, call: Exchange, intake: PartWriter, later: Later
@@ -77,21 +77,16 @@ class ResponseHandler:
         Where `later` finds that images come later, what is stored is how to ask for them.
         """
         try:
-            return await self._taken(attempt, speech, call, intake, later)
+            document = call.body.close() if call.body else _NOTHING
+            if _is_success(call) and (pending := later(attempt, document)):
+                await self.offload(self._store, intake, accepted(pending.handle))
+                return pending
+            return await self.read(attempt, speech, call, intake, document)
         except StorageError:
             raise
         except Exception as error:
             await self.offload(self._save, attempt, call, intake, error)
             raise
-
-    async def _taken(
-        self, attempt: Attempt, speech: Dialect, call: Exchange, intake: PartWriter, later: Later
-    ) -> Receipt | Pending:
-        document = call.body.close() if call.body else _NOTHING
-        if _is_success(call) and (pending := later(attempt, document)):
-            await self.offload(self._store, intake, accepted(pending.handle))
-            return pending
-        return await self.read(attempt, speech, call, intake, document)
 
     async def read(
         self, attempt: Attempt, speech: Dialect, call: Exchange, intake: PartWriter, document: Document
@@ -247,7 +242,7 @@ class ResponseHandler:
             remote=plan.remote,
             missing=plan.missing,
             usage=self._usage(answer) if answer else None,
-            echo=self._echo(answer.echo) if answer else Echo(),
+            echo=_without_secrets(_ECHOED(answer.echo), self.secrets) if answer else Echo(),
             request_id=redacted(request_id, self.secrets, 200) if request_id else None,
             headers=kept_headers(call.headers, self.secrets),
             seconds=round(call.seconds, 3),
@@ -265,9 +260,6 @@ class ResponseHandler:
             return None
         raw = without(usage.raw.encode(), self.secrets).decode()
         return usage if raw == usage.raw else replace(usage, raw=raw)
-
-    def _echo(self, echo: Echo) -> Echo:
-        return _without_secrets(_ECHOED(echo), self.secrets)
 
     @staticmethod
     def _store(intake: PartWriter, answer: Mapping[str, object]) -> None:

@@ -104,6 +104,11 @@ class Attempt:
     stream: bool = False
 
     @property
+    def attempt_id(self) -> str:
+        """Its id, under the name that all that becomes of it has for it."""
+        return self.id
+
+    @property
     def n(self) -> int:
         """Images asked of this call."""
         return len(self.slots)

@@ -26,7 +26,12 @@ def dump(value: object) -> str:
 
 def load(kind: type[T], text: str) -> T:
     """Read what `dump` wrote of a noun of this kind."""
-    noun: T = _codec(kind).back(json.loads(text))
+    return read(kind, json.loads(text))
+
+
+def read(kind: type[T], found: object) -> T:
+    """Read a noun of this kind from JSON that is parsed already."""
+    noun: T = _codec(kind).back(found)
     return noun
 
 

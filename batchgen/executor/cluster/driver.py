@@ -174,7 +174,7 @@ class ClusterExecutor:
 
     async def _ask_known(self, ours: dict[int, Attempt | Pending], found: dict[int, Came]) -> bool:
         """Ask every node what it knows of; whether one did not answer."""
-        ids = [_id(one) for one in ours.values()]
+        ids = [one.attempt_id for one in ours.values()]
         silent = False
         for place in list(self._places.values()) if ids else ():
             told = await self._ask(place, "known", self._epoch, ids)
@@ -218,7 +218,7 @@ class ClusterExecutor:
             return replace(ours, next_look=None, why="accepted elsewhere, and not here yet")
         if silent:
             return Pending(ours.id, HANDLE, next_look=self._clock.now() + SILENT, attempt=ours)
-        return Lost(_id(asked), GONE)
+        return Lost(asked.attempt_id, GONE)
 
     # ---- nodes -------------------------------------------------------------------------------------------------------
 
@@ -287,10 +287,6 @@ def _attempt(one: Pending | Attempt) -> Attempt | Pending:
     if isinstance(one, Pending) and one.handle == HANDLE and one.attempt is not None:
         return one.attempt
     return one
-
-
-def _id(one: Pending | Attempt) -> str:
-    return one.id if isinstance(one, Attempt) else one.attempt_id
 
 
 def _is_open(came: Came | None, ours: Attempt | Pending) -> bool:
