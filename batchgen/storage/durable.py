@@ -89,6 +89,14 @@ def folder(root: Path, parts: tuple[str, ...], mode: int | None = None, *, durab
 
 
 @contextmanager
+def folder_of(root: Path, path: str, mode: int | None = None) -> Iterator[tuple[int, str]]:
+    """Return the folder of a file below `root`, as `folder` does, and the file's name in it."""
+    *above, name = parts_of(path)
+    with folder(root, tuple(above), mode) as here:
+        yield here, name
+
+
+@contextmanager
 def below(parent: int, name: str) -> Iterator[int]:
     """Open a folder that is there, unless it is a link."""
     descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
@@ -175,15 +183,11 @@ def replace_file(parent: int, name: str, data: bytes, mode: int, *, durable: boo
         os.unlink(temporary, dir_fd=parent)
     descriptor = create(parent, temporary, mode)
     try:
-        write_all(descriptor, data)
-        if durable:
-            os.fsync(descriptor)
+        write_whole(descriptor, data, durable=durable)
         os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
     except BaseException:
         os.unlink(temporary, dir_fd=parent)
         raise
-    finally:
-        os.close(descriptor)
     if durable:
         os.fsync(parent)
 
@@ -192,6 +196,16 @@ def remove_plain(parent: int, name: str) -> None:
     """Remove a plain file; nothing happens where none has this name."""
     if look(parent, name) is not None:
         os.unlink(name, dir_fd=parent)
+
+
+def write_whole(descriptor: int, data: bytes, *, durable: bool = True) -> None:
+    """Write a new file that is open, durably unless told otherwise, and close it."""
+    try:
+        write_all(descriptor, data)
+        if durable:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_all(descriptor: int, *pieces: bytes) -> None:

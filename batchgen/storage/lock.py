@@ -4,7 +4,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,53 +36,43 @@ def lock(root: Path, *, wait: bool = False) -> Iterator[Held]:
     process. The file alone guards where the file system locks no folders. Descriptors are closed on exec, so that no
     child program keeps the lock, and the kernel frees them with the process.
     """
-    with guarded(root):
-        folder = _locked_folder(root, wait=wait)
-    try:
+    with ExitStack() as held:
+        with guarded(root):
+            folder = _locked_folder(root, wait=wait)
+        if folder is not None:
+            held.callback(os.close, folder)
         with guarded(root / NAME):
             file = _locked_file(root, wait=wait)
-    except BaseException:
-        _close(folder)
-        raise
-    try:
+        held.callback(os.close, file)
         yield Held(file, root / NAME) if folder is None else Held(folder, root)
-    finally:
-        os.close(file)
-        _close(folder)
 
 
 def _locked_folder(root: Path, *, wait: bool) -> int | None:
     """Lock the folder itself; None where the file system knows no such lock."""
     while True:
         descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            if _took(descriptor, root, wait=wait):
-                return descriptor
-        except OSError as error:
-            os.close(descriptor)
-            if error.errno in _NO_LOCKS:
-                return None
-            raise
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
+        with _closing(descriptor) as taken:
+            try:
+                if _took(descriptor, root, wait=wait):
+                    taken.pop_all()
+                    return descriptor
+            except OSError as error:
+                if error.errno in _NO_LOCKS:
+                    return None
+                raise
 
 
 def _locked_file(root: Path, *, wait: bool) -> int:
     path = root / NAME
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, PRIVATE_FILE)
-        try:
+        with _closing(descriptor) as taken:
             if _took(descriptor, path, wait=wait):
                 os.fchmod(descriptor, PRIVATE_FILE)
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+                taken.pop_all()
                 return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
 
 
 def _took(descriptor: int, path: Path, *, wait: bool) -> bool:
@@ -117,6 +107,8 @@ def _is_at(descriptor: int, path: Path) -> bool:
         return False
 
 
-def _close(descriptor: int | None) -> None:
-    if descriptor is not None:
-        os.close(descriptor)
+def _closing(descriptor: int) -> ExitStack:
+    """Close a descriptor at the end of a context, unless it was taken over."""
+    stack = ExitStack()
+    stack.callback(os.close, descriptor)
+    return stack

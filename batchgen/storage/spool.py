@@ -31,6 +31,7 @@ from batchgen.storage.durable import (
     step,
     sync,
     write_all,
+    write_whole,
 )
 from batchgen.storage.folders import Folder, Folders
 
@@ -157,10 +158,9 @@ class Spool:
             here = self._entered(self._spool()).fd
             if resume and exists(here, name):
                 return self._reopen(here, index, where)
-            try:
+            with suppress(FileExistsError):
                 return Part(index, where, self._create(here, name))
-            except FileExistsError:
-                os.unlink(name, dir_fd=here)
+            os.unlink(name, dir_fd=here)
             return Part(index, where, self._create(here, name))
 
     def _create(self, here: int, name: str) -> int:
@@ -209,26 +209,21 @@ class Spool:
             descriptor = self._create(here, ANSWER)
         except FileExistsError:
             replace_file(here, ANSWER, data, PRIVATE_FILE)
-            return
-        try:
-            write_all(descriptor, data)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        else:
+            write_whole(descriptor, data)
 
     def read(self) -> dict[str, object] | None:
         """Return the answer of a finished spool; None when the answer never became whole."""
         with guarded(self.path):
             try:
-                with folder(self._root, self._parts) as here:
-                    text = _read(here, ANSWER)
+                with folder(self._root, self._parts) as here, os.fdopen(open_plain(here, ANSWER), "rb") as file:
+                    text = file.read(MOST_JSON)
             except FileNotFoundError:
                 return None
-        try:
-            answer = json.loads(text)
-        except (ValueError, RecursionError):
-            return None
-        return answer if isinstance(answer, dict) else None
+        with suppress(ValueError, RecursionError):
+            if isinstance(answer := json.loads(text), dict):
+                return answer
+        return None
 
     def remove(self) -> None:
         """Remove the spool of a settled answer."""
@@ -252,34 +247,18 @@ class Spool:
         data = json.dumps(why, ensure_ascii=False, indent=2, default=str).encode()
         with guarded(self.path, len(data)):
             with folder(self._root, self._parts, PRIVATE_DIR) as here:
-                self._fresh(here, WHY, data)
+                if exists(here, WHY):
+                    os.unlink(WHY, dir_fd=here)
+                write_whole(create(here, WHY, PRIVATE_FILE), data)
                 os.fsync(here)
-            with (
-                folder(self._root, (SPOOL,)) as spool,
-                folder(self._root, (QUARANTINE,), PRIVATE_DIR) as quarantine,
-            ):
+            where = folder(self._root, (QUARANTINE,), PRIVATE_DIR)
+            with folder(self._root, (SPOOL,)) as spool, where as quarantine:
                 name = _free_name(quarantine, self.attempt_id)
                 os.rename(self.attempt_id, name, src_dir_fd=spool, dst_dir_fd=quarantine)
                 os.fsync(quarantine)
                 os.fsync(spool)
             self._at("storage.quarantine.after_move")
         return f"{QUARANTINE}/{name}"
-
-    @staticmethod
-    def _fresh(here: int, name: str, data: bytes) -> None:
-        if exists(here, name):
-            os.unlink(name, dir_fd=here)
-        descriptor = create(here, name, PRIVATE_FILE)
-        try:
-            write_all(descriptor, data)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _read(here: int, name: str) -> bytes:
-    with os.fdopen(open_plain(here, name), "rb") as file:
-        return file.read(MOST_JSON)
 
 
 def _answer_first(name: str) -> bool:

@@ -18,6 +18,7 @@ from batchgen.storage.durable import (
     TEMPORARY,
     below,
     folder,
+    folder_of,
     guarded,
     look,
     make_root,
@@ -138,8 +139,7 @@ class Workspace:
 
     def exists(self, path: str) -> bool:
         """Tell whether a plain file is there."""
-        *above, name = parts_of(path)
-        with guarded(self.root / path), suppress(FileNotFoundError), folder(self.root, tuple(above)) as here:
+        with guarded(self.root / path), suppress(FileNotFoundError), folder_of(self.root, path) as (here, name):
             return look(here, name) is not None
         return False
 
@@ -156,30 +156,26 @@ class Workspace:
 
     def open(self, path: str) -> BinaryIO:
         """Open a plain file to read."""
-        *above, name = parts_of(path)
-        with guarded(self.root / path), folder(self.root, tuple(above)) as here:
+        with guarded(self.root / path), folder_of(self.root, path) as (here, name):
             return os.fdopen(open_plain(here, name), "rb")
 
     def append(self, path: str) -> BinaryIO:
         """Open a file of the run's own to add lines to. Blocks."""
-        *above, name = parts_of(path)
-        with guarded(self.root / path), folder(self.root, tuple(above), PRIVATE_DIR) as here:
+        with guarded(self.root / path), folder_of(self.root, path, PRIVATE_DIR) as (here, name):
             descriptor = open_plain(here, name, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.fchmod(descriptor, PRIVATE_FILE)
             return os.fdopen(descriptor, "ab")
 
     def write(self, path: str, data: bytes, *, durable: bool = True) -> None:
         """Write a small file (report, status, summary) that is whole at every instant. Blocks."""
-        *above, name = parts_of(path)
-        private = above[:1] == [RUNS] or above[:1] == [QUARANTINE]
+        private = parts_of(path)[0] in {RUNS, QUARANTINE}
         directory_mode, mode = (PRIVATE_DIR, PRIVATE_FILE) if private else (PUBLIC_DIR, PUBLIC_FILE)
-        with guarded(self.root / path, len(data)), folder(self.root, tuple(above), directory_mode) as here:
+        with guarded(self.root / path, len(data)), folder_of(self.root, path, directory_mode) as (here, name):
             replace_file(here, name, data, mode, durable=durable)
 
     def remove(self, path: str) -> None:
         """Remove a plain file that batchgen wrote; anything else stays."""
-        *above, name = parts_of(path)
-        with guarded(self.root / path), suppress(FileNotFoundError), folder(self.root, tuple(above)) as here:
+        with guarded(self.root / path), suppress(FileNotFoundError), folder_of(self.root, path) as (here, name):
             remove_plain(here, name)
 
     def size(self, path: str) -> int:
@@ -190,9 +186,8 @@ class Workspace:
 
     def discard(self, path: str) -> bool:
         """Remove a folder of a run or of a quarantined answer; False when somebody else's files keep it. Blocks."""
-        *above, name = parts_of(path)
-        ours = {RUNS: _of_a_run, QUARANTINE: of_an_answer}[above[0]]
-        with guarded(self.root / path), suppress(FileNotFoundError), folder(self.root, tuple(above)) as there:
+        ours = {RUNS: _of_a_run, QUARANTINE: of_an_answer}[parts_of(path)[0]]
+        with guarded(self.root / path), suppress(FileNotFoundError), folder_of(self.root, path) as (there, name):
             with below(there, name) as here:
                 for file in filter(ours, names(here)):
                     remove_plain(here, file)

@@ -111,36 +111,29 @@ class Bucket:
         """Describe an object; None when there is none."""
         import obstore
 
-        with self._told(path):
-            try:
-                got = obstore.get(self._store, path, options={"head": True})
-            except FileNotFoundError:
-                return None
+        with self._told(path), suppress(FileNotFoundError):
+            got = obstore.get(self._store, path, options={"head": True})
             about = {str(name): str(value) for name, value in got.attributes.items()}
             return Found(path, got.meta["size"], got.meta["e_tag"] or "", about)
+        return None
 
     def read(self, path: str, most: int) -> bytes | None:
         """Read a small object; None when there is none, or a larger one."""
         import obstore
 
-        with self._told(path):
-            try:
-                got = obstore.get(self._store, path)
-            except FileNotFoundError:
-                return None
+        with self._told(path), suppress(FileNotFoundError):
+            got = obstore.get(self._store, path)
             return bytes(got.bytes()) if got.meta["size"] <= most else None
+        return None
 
     def pour(self, path: str, file: BinaryIO) -> bool:
         """Write the bytes of an object into a file; False when there is none."""
         import obstore
 
-        with self._told(path):
-            try:
-                got = obstore.get(self._store, path)
-            except FileNotFoundError:
-                return False
-            file.writelines(got.stream(_PIECE))
-        return True
+        with self._told(path), suppress(FileNotFoundError):
+            file.writelines(obstore.get(self._store, path).stream(_PIECE))
+            return True
+        return False
 
     def listing(self, where: str) -> Iterator[Found]:
         """List the objects below a folder."""

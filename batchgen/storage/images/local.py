@@ -5,7 +5,7 @@ import os
 import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
@@ -16,6 +16,7 @@ from batchgen.storage.durable import (
     digest,
     exists,
     folder,
+    folder_of,
     give_name,
     guarded,
     look,
@@ -91,16 +92,16 @@ class LocalStore:
 
     def set_aside(self, path: str, key: str) -> str | None:
         """Move the image of job `key` to `superseded/`."""
-        *above, name = image_parts(path)
-        with guarded(self.root / path), folder(self.root, tuple(above), PUBLIC_DIR) as there:
+        image_parts(path)
+        with guarded(self.root / path), folder_of(self.root, path, PUBLIC_DIR) as (there, name):
             gone = self._step_aside(there, name, path, key, placed=False)
             os.fsync(there)
         return gone
 
     def discard(self, path: str) -> None:
         """Remove an image that stepped aside; the sidecar goes last, as nothing else says what it was."""
-        *above, name = aside_parts(path)
-        with guarded(self.root / path), suppress(FileNotFoundError), folder(self.root, tuple(above)) as here:
+        aside_parts(path)
+        with guarded(self.root / path), suppress(FileNotFoundError), folder_of(self.root, path) as (here, name):
             remove_plain(here, name)
             if (_read(here, name + SIDECAR) or b"").startswith(SIDECAR_BEGINS):
                 remove_plain(here, name + SIDECAR)
@@ -108,13 +109,13 @@ class LocalStore:
 
     def move(self, old: str, new: str, sha256: str, *, replacing: str | None = None) -> str | None:
         """Move an image to `new`; it has both names for a moment, and one of them at any time."""
-        (*source_folder, name), (*above, _) = parts_of(old), image_parts(new)
+        image_parts(new)
         if old == new:
             return None
         with (
             guarded(self.root / new),
-            folder(self.root, tuple(above), PUBLIC_DIR) as there,
-            folder(self.root, tuple(source_folder), PUBLIC_DIR) as source,
+            folder_of(self.root, new, PUBLIC_DIR) as (there, _),
+            folder_of(self.root, old, PUBLIC_DIR) as (source, name),
         ):
             gone = self._place(source, name, there, new, replacing, sha256)
             self._at("storage.move.before_sync")
@@ -190,7 +191,7 @@ class LocalStore:
 
     def open(self, path: str) -> BinaryIO:
         """Open an image to read."""
-        with guarded(self.root / path), self._folder_of(path) as (here, name):
+        with guarded(self.root / path), folder_of(self.root, path) as (here, name):
             return os.fdopen(open_plain(here, name), "rb")
 
     def local_path(self, path: str) -> Path | None:
@@ -199,7 +200,7 @@ class LocalStore:
 
     def head(self, path: str, *, sha256: bool = False) -> StoredFile | None:
         """Describe an image; None when it is not there."""
-        with guarded(self.root / path), suppress(FileNotFoundError), self._folder_of(path) as (here, name):
+        with guarded(self.root / path), suppress(FileNotFoundError), folder_of(self.root, path) as (here, name):
             if found := look(here, name):
                 return StoredFile(path, found.st_size, digest(here, name) if sha256 else None)
         return None
@@ -228,18 +229,12 @@ class LocalStore:
     def mirror(self, files: Mapping[str, Path]) -> None:
         """Keep nothing: the files are here."""
 
-    @contextmanager
-    def _folder_of(self, path: str) -> Iterator[tuple[int, str]]:
-        *above, name = parts_of(path)
-        with folder(self.root, tuple(above)) as here:
-            yield here, name
-
     # ---- sidecars ----------------------------------------------------------------------------------------------------
 
     def write_sidecar(self, path: str, data: bytes) -> bool:
         """Put a sidecar beside an image, or in the place of its older one."""
         beside = path + SIDECAR
-        with guarded(self.root / beside, len(data)), self._folder_of(beside) as (here, name):
+        with guarded(self.root / beside, len(data)), folder_of(self.root, beside) as (here, name):
             if exists(here, name) and not (_read(here, name) or b"").startswith(SIDECAR_BEGINS):
                 return False
             replace_file(here, name, data, PUBLIC_FILE)
@@ -248,7 +243,7 @@ class LocalStore:
     def read_sidecar(self, path: str) -> bytes | None:
         """Read the sidecar beside an image."""
         beside = path + SIDECAR
-        with guarded(self.root / beside), suppress(FileNotFoundError), self._folder_of(beside) as (here, name):
+        with guarded(self.root / beside), suppress(FileNotFoundError), folder_of(self.root, beside) as (here, name):
             return _read(here, name)
         return None
 

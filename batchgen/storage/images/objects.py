@@ -1,14 +1,12 @@
 """Images as objects of a store elsewhere: a name appears at once and whole, and only where nothing stands."""
 
-import hashlib
-import json
 import mimetypes
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
-from batchgen.errors import InputError, Occupied, StorageError
+from batchgen.errors import Occupied, StorageError
 from batchgen.storage.decode import sha256_of
 from batchgen.storage.durable import parts_of
 from batchgen.storage.images.bucket import Bucket, Found, Taken
@@ -16,6 +14,7 @@ from batchgen.storage.images.cache import Cache
 from batchgen.storage.images.store import (
     BOOKS,
     IMAGES,
+    MOST_OWNER,
     MOST_SIDECAR,
     OWNER,
     SIDECAR,
@@ -25,20 +24,21 @@ from batchgen.storage.images.store import (
     StoredFile,
     aside_parts,
     book,
+    check_owner,
     check_owners,
     image_parts,
     is_image,
     next_name,
+    owned_by,
+    owner_in,
     superseded,
 )
 from batchgen.storage.workspace import nowhere
 
-FORM = 1
 SHA256, KEY, SLOT, PART, SHARD = "sha256", "job_key", "slot", "part", "shard"
 """What is written beside each image; names that every store takes."""
 FEW_LOOKS = 64
 """So many paths are looked at one by one; after that a list of all is kept, which this process keeps up to date."""
-MOST_OWNER = 10_000
 _SMALL = "/thumbs"
 """The end of a folder for small copies of images, each under its hash."""
 _KEPT_IN_MEMORY = 8 * 1024 * 1024
@@ -78,16 +78,13 @@ class ObjectStore:
 
     def claim(self, ledger: str, *, anew: bool = False, shard: str = "") -> tuple[str, ...]:
         """Create the object that names the owner, unless one stands there; say so where conditions are not honoured."""
-        mine = json.dumps({"batchgen": FORM, "ledger": ledger}).encode()
+        mine = owned_by(ledger)
         about = {"Content-Type": "application/json"}
         place, self._shard = book(OWNER, shard), shard
         check_owners(self.address, (one.path for one in self._bucket.listing(BOOKS)), shard)
         found = self._bucket.read(place, MOST_OWNER)
-        if found is not None and _owner(found) != ledger and not anew:
-            raise InputError(
-                f"{self.address} belongs to another ledger: batchgen adopt {self.address} makes one here that knows "
-                "its images; or choose another --store"
-            )
+        if found is not None and not anew:
+            check_owner(self.address, self.address, found, ledger)
         if found != mine:
             self._bucket.replace(place, mine, about) if found else self._first(place, mine, about, ledger, shard)
         if self._bucket.honours_conditions(place, mine, about):
@@ -98,7 +95,7 @@ class ObjectStore:
     def owner(self, shard: str = "") -> str:
         """Read whose this store is, or a shard of it; empty where nothing says so."""
         found = self._bucket.read(book(OWNER, shard), MOST_OWNER)
-        return "" if found is None else _owner(found)
+        return "" if found is None else owner_in(found)
 
     def _first(self, place: str, mine: bytes, about: Mapping[str, str], ledger: str, shard: str) -> None:
         try:
@@ -339,14 +336,6 @@ class ObjectStore:
         return self._bucket.read("/".join(parts_of(path + SIDECAR)), MOST_SIDECAR)
 
 
-def _owner(data: bytes) -> str:
-    """Read whose a store is; what cannot be read is nobody's whom we know."""
-    try:
-        return str(json.loads(data)["ledger"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return ""
-
-
 def _mark(part: Path) -> str:
     """Name the part that an object comes from: an attempt, and which of its images."""
     return f"{part.parent.name}/{part.name}"
@@ -360,7 +349,7 @@ def _about(new: NewImage, shard: str) -> dict[str, str]:
 
 def _digest_of(part: Path) -> str:
     with part.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(file)
 
 
 def _type(path: str) -> str:

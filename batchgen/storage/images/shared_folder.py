@@ -1,14 +1,12 @@
 """Images in a folder of this machine that is not the output's own, such as one that a shop serves."""
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from batchgen.errors import InputError
 from batchgen.storage.images.local import LocalStore
-from batchgen.storage.images.store import BOOKS, OWNER, book, check_owners
+from batchgen.storage.images.store import BOOKS, MOST_OWNER, OWNER, book, check_owner, check_owners, owned_by, owner_in
 from batchgen.storage.workspace import Workspace
 
 
@@ -19,18 +17,15 @@ class SharedFolder(LocalStore):
         """Write down the owner, unless one is there."""
         place, mine = Workspace(self.root), book(OWNER, shard)
         check_owners(str(self.root), _owners(place), shard)
-        if place.exists(mine) and not anew and _owner(place, mine) != ledger:
-            raise InputError(
-                f"{self.root} belongs to another ledger: batchgen adopt file://{self.root.resolve()} makes one here "
-                "that knows its images; or choose another --store"
-            )
-        place.write(mine, json.dumps({"batchgen": 1, "ledger": ledger}).encode())
+        if place.exists(mine) and not anew:
+            check_owner(str(self.root), f"file://{self.root.resolve()}", _read(place, mine), ledger)
+        place.write(mine, owned_by(ledger))
         return ()
 
     def owner(self, shard: str = "") -> str:
         """Read whose this folder is, or a shard of it; empty where nothing says so."""
         place, mine = Workspace(self.root), book(OWNER, shard)
-        return _owner(place, mine) if place.exists(mine) else ""
+        return owner_in(_read(place, mine)) if place.exists(mine) else ""
 
     def mirror(self, files: Mapping[str, Path]) -> None:
         """Copy files beside the images."""
@@ -56,9 +51,6 @@ def _owners(place: Workspace) -> Iterator[str]:
             yield one
 
 
-def _owner(place: Workspace, path: str) -> str:
-    try:
-        with place.open(path) as file:
-            return str(json.load(file)["ledger"])
-    except (ValueError, KeyError, TypeError):
-        return ""
+def _read(place: Workspace, path: str) -> bytes:
+    with place.open(path) as file:
+        return file.read(MOST_OWNER)

@@ -1,5 +1,6 @@
 """What every store of images promises, and the names that all stores share."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -11,13 +12,14 @@ from batchgen.storage.durable import TEMPORARY, parts_of
 from batchgen.storage.folders import Folder
 
 IMAGES, SUPERSEDED = "images", "superseded"
+FORM = 1
 BOOKS = "batchgen"
 """The folder of a store for what ledgers keep there."""
 OWNER, SNAPSHOT = "owner.json", "ledger.db"
 SIDECAR = ".json"
 """What the name of a sidecar has more than that of the image which it stands beside."""
 SIDECAR_BEGINS = b'{\n  "sidecar": '
-MOST_SIDECAR = 1_000_000
+MOST_OWNER, MOST_SIDECAR = 10_000, 1_000_000
 
 
 @numerous
@@ -128,6 +130,28 @@ class ImageStore(Protocol):
 def book(name: str, shard: str = "") -> str:
     """Name the place of something that a ledger keeps in a store: that of all images, or of one shard's."""
     return f"{BOOKS}/{shard}/{name}" if shard else f"{BOOKS}/{name}"
+
+
+def owned_by(ledger: str) -> bytes:
+    """Write down whose a store is."""
+    return json.dumps({"batchgen": FORM, "ledger": ledger}).encode()
+
+
+def owner_in(data: bytes) -> str:
+    """Read what `owned_by` wrote; what cannot be read is nobody's whom we know."""
+    try:
+        return str(json.loads(data)["ledger"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+
+
+def check_owner(name: str, address: str, data: bytes, ledger: str) -> None:
+    """Refuse a store that another ledger owns."""
+    if owner_in(data) != ledger:
+        raise InputError(
+            f"{name} belongs to another ledger: batchgen adopt {address} makes one here that knows its images; "
+            "or choose another --store"
+        )
 
 
 def check_owners(address: str, paths: Iterable[str], shard: str) -> None:
