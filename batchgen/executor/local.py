@@ -168,7 +168,10 @@ class LocalExecutor:
             await self.offload(spool.remove)
 
     async def _execute(self, attempt: Attempt) -> Receipt | Pending:
+        if self._connections is None:
+            raise RuntimeError("the executor has no session")
         form = self._form(attempt)
+        call, intake = self._call(attempt, form.speech)
         try:
             wire = await self._request(attempt, form)
         except (UploadError, OSError, InputFetchError) as error:
@@ -176,8 +179,10 @@ class LocalExecutor:
             again = isinstance(error, InputFetchError) and not error.final
             return self._arrival.unsent(attempt, str(error), again=again)
         try:
-            call, intake = await self._exchange(wire, attempt, form.speech, attempt.deadline)
+            with Deadline(call, attempt.deadline):
+                await post(self._connections, wire, self._headers(attempt, form.speech), call, self.offload)
         finally:
+            intake.close()
             if attempt.request.images or attempt.request.mask:
                 await self._forget_inputs(attempt)
         came = await self._arrival.land(attempt, form.speech, call, intake, self._tasks.accepted)
@@ -187,26 +192,23 @@ class LocalExecutor:
 
     async def _ask(self, question: WireRequest, attempt: Attempt) -> tuple[Exchange, PartWriter]:
         """Ask for the task of an attempt, once."""
-        return await self._exchange(question, attempt, dialect(self.provider, attempt.model), ASK_SECONDS)
+        assert self._connections is not None, "tasks are asked for within a session"
+        speech = dialect(self.provider, attempt.model)
+        call, intake = self._call(attempt, speech)
+        try:
+            with Deadline(call, ASK_SECONDS):
+                await post(self._connections, question, self._headers(attempt, speech), call, self.offload)
+        finally:
+            intake.close()
+        return call, intake
 
-    async def _exchange(
-        self, wire: WireRequest, attempt: Attempt, speech: Dialect, seconds: float
-    ) -> tuple[Exchange, PartWriter]:
-        """Send a request once, and take what comes of it within so many seconds."""
-        if self._connections is None:
-            raise RuntimeError("the executor has no session")
+    def _call(self, attempt: Attempt, speech: Dialect) -> tuple[Exchange, PartWriter]:
         intake = PartWriter(self.workspace.spool(attempt.id), self.spare.spool(attempt.id) if self.spare else None)
 
         def body_of(status: int, encoding: str) -> Body:
             return Body(status, encoding, lambda: speech.reader(intake.open, cap_of(attempt), attempt.n))
 
-        call = Exchange(self.clock, body_of)
-        try:
-            with Deadline(call, seconds):
-                await post(self._connections, wire, self._headers(attempt, speech), call, self.offload)
-        finally:
-            intake.close()
-        return call, intake
+        return Exchange(self.clock, body_of), intake
 
     async def _request(self, attempt: Attempt, form: "_Form") -> WireRequest:
         request = attempt.request

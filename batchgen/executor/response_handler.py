@@ -145,8 +145,17 @@ class ResponseHandler:
         certain = document.whole and (document.final or not (call.trouble or (call.body and call.body.trouble)))
         plan = self._planned(attempt, intake, answer.items, certain)
         self._blot(intake, plan)
-        verdict = judge(self._judged(call, document, answer, plan))
-        receipt = self._receipt(attempt, call, verdict, answer, plan)
+        happening = self._happening(
+            call,
+            document,
+            complaint=answer.complaint,
+            known=answer.known,
+            shape=answer.shape,
+            quote="" if answer.known else _quote(document, answer),
+            images=len(plan.landings) + len(plan.remote),
+            reasons=tuple(why for _, why in plan.missing),
+        )
+        receipt = self._receipt(attempt, call, judge(happening), answer, plan)
         if not answer.known and receipt.request_id is None:
             receipt = replace(receipt, request_id=self._id(document))
         if not plan.brings:
@@ -215,18 +224,6 @@ class ResponseHandler:
             secrets=self.secrets,
             now=self.clock.now(),
             **said,
-        )
-
-    def _judged(self, call: Exchange, document: Document, answer: Answer, plan: Plan) -> CallEvidence:
-        return self._happening(
-            call,
-            document,
-            complaint=answer.complaint,
-            known=answer.known,
-            shape=answer.shape,
-            quote="" if answer.known else _quote(document, answer),
-            images=len(plan.landings) + len(plan.remote),
-            reasons=tuple(why for _, why in plan.missing),
         )
 
     def _receipt(

@@ -61,5 +61,5 @@ class Executors:
         """Return who deals with an attempt, and remember that for when it is forgotten."""
         attempt = one if isinstance(one, Attempt) else one.attempt
         executor = self._by_provider.get(attempt.provider, self._first) if attempt else self._first
-        self._took[one.attempt_id] = executor
+        self._took[attempt.id if attempt else one.attempt_id] = executor
         return executor
