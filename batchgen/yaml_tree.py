@@ -16,10 +16,10 @@ from batchgen.text import safe
 MAX_BYTES = 50_000_000
 MAX_NODES = 1_000_000
 MAX_DEPTH = 50
-MAX_ALIASES = 100
 _LEADING_TABS = re.compile(r"^[ \t]+", re.MULTILINE)
 _BARE_TEMPLATE = re.compile(r"(?P<before>[^\"'#]*?(?:[:,\[{-]\s+|^\s*))(?P<value>[^\"'\s]*\{[{%].*)")
 _TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
+_TOUCHING = re.compile(r"[ \t]+(#[^\s#]\S*)")
 
 _Event = Any  # PyYAML's event classes share no typed base with `tag` and `anchor`
 
@@ -40,13 +40,15 @@ Plain = str | list["Plain"] | dict[str, "Plain"] | None
 class Node:
     """A value with its place. `value` is text, None for an empty scalar, a tuple of items or a dict of entries.
 
-    `keys` holds the place of each key of a mapping; `twice` the keys that are given again, and where.
+    `keys` holds the place of each key of a mapping; `twice` the keys that are given again, and where. `lost` is
+    the word behind a text without quotation marks that touches a `#`, as a colour or a tag does, and makes a comment.
     """
 
     value: "str | tuple[Node, ...] | dict[str, Node] | None"
     place: Place
     keys: dict[str, Place] | None = None
     twice: tuple[tuple[str, Place], ...] = ()
+    lost: str = ""
 
     def plain(self) -> Plain:
         """Give the value without places; what an alias shares is copied."""
@@ -87,6 +89,19 @@ def repeated(root: Node, *path: str | int) -> Iterator[tuple[tuple[str | int, ..
         steps = enumerate(root.value)
     for step, inner in steps:
         yield from repeated(inner, *path, step)
+
+
+def cut_short(node: Node) -> Iterator[Node]:
+    """Find the texts that may have been meant to go on behind their `#`."""
+    if node.lost:
+        yield node
+    inner: Iterable[Node] = ()
+    if isinstance(node.value, tuple):
+        inner = node.value
+    elif isinstance(node.value, dict):
+        inner = node.value.values()
+    for one in inner:
+        yield from cut_short(one)
 
 
 def move(root: Node, old: tuple[str | int, ...], new: tuple[str | int, ...]) -> None:
@@ -170,7 +185,6 @@ class _Composer:
         self._how = how
         self._anchors: dict[str, tuple[Node, int] | None] = {}
         self._nodes = 0
-        self._aliases = 0
 
     def document(self) -> Node:
         import yaml
@@ -202,7 +216,7 @@ class _Composer:
             self._anchors[event.anchor] = None
         if isinstance(event, yaml.ScalarEvent):
             empty = event.style in (None, "") and event.value in self._how.empty
-            node = Node(None if empty else event.value, self._place(event))
+            node = Node(None if empty else event.value, self._place(event), lost=self._lost(event))
         elif isinstance(event, yaml.SequenceStartEvent):
             node = self._sequence(event, depth)
         else:
@@ -210,6 +224,10 @@ class _Composer:
         if event.anchor:
             self._anchors[event.anchor] = (node, self._nodes - before + 1)
         return node
+
+    def _lost(self, event: _Event) -> str:
+        found = _TOUCHING.match(self._text, event.end_mark.index) if event.style in (None, "") else None
+        return found[1] if found else ""
 
     def _sequence(self, start: _Event, depth: int) -> Node:
         import yaml
@@ -250,9 +268,6 @@ class _Composer:
                 entries[key], keys[key] = value, source.keys[key]
 
     def _alias(self, event: _Event) -> Node:
-        self._aliases += 1
-        if self._aliases > MAX_ALIASES:
-            self._refuse(f"more than {MAX_ALIASES} aliases", event)
         if event.anchor not in self._anchors:
             self._refuse(f"alias `*{event.anchor}` names no anchor above it", event)
         known = self._anchors[event.anchor]

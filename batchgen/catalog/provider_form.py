@@ -75,6 +75,12 @@ def _auth(node: Node) -> Auth:
     return Auth(entry["header"], entry.get("scheme", ""))
 
 
+_KEY_VARIABLE = form.matching(  # what is no name may be a secret, and is not shown
+    r"[A-Za-z_][A-Za-z0-9_]*",
+    "must name the environment variable that holds the key, such as SHOP_KEY; a key does not belong into a file",
+)
+
+
 def _header_from(node: Node) -> str:
     """Give the environment variable that holds a header's value; what is no name may be a secret, and is not shown."""
     name = (
@@ -266,7 +272,7 @@ _PER_MODEL: dict[str, form.Kind[Any]] = {
 _FIELDS: dict[str, form.Kind[Any]] = _PER_MODEL | {
     "name": form.text,
     "base_url": form.nothing_or(_url),
-    "key_variable": form.nothing_or(form.text),
+    "key_variable": form.nothing_or(_KEY_VARIABLE),
     "default_model": form.text,
     "models": _WORDS,
     "model_refuses": _LISTS,

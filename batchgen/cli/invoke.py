@@ -117,7 +117,7 @@ def _usage(error: click.ClickException, console: Console) -> int:
     parsed = error.ctx if isinstance(error, click.UsageError) else None
     if parsed is not None:
         console.err(f"{parsed.get_usage()}\nTry 'batchgen {_name(parsed)}--help' for help.\n")
-    console.fail(safe(error.format_message(), 400))
+    console.fail(safe(" ".join(error.format_message().split()), 400))
     return Exit.INPUT
 
 

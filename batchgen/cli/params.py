@@ -32,6 +32,12 @@ class Read(click.ParamType[T]):
             self.fail(str(error), param, ctx)
 
 
+class Whole(click.IntRange):
+    """A whole number within bounds."""
+
+    name = "whole number"
+
+
 class LocalPath(click.Path):
     """A path of this machine whose every name fits into a file system."""
 

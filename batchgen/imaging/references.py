@@ -2,6 +2,7 @@
 
 import io
 from contextlib import suppress
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -46,6 +47,29 @@ def is_heif(source: Path | IO[bytes]) -> bool:
     source.seek(0)
     head = source.read(12)
     return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
+
+
+def is_cut(stream: IO[bytes], kind: str) -> bool:
+    """Whether a PNG, JPEG or WebP has lost its end; what follows the end, as phones append, is nothing amiss."""
+    with mmap(stream.fileno(), 0, access=ACCESS_READ) as data:
+        match kind:
+            case "PNG":
+                return data.rfind(b"IEND") < 0
+            case "JPEG":
+                return data.find(b"\xff\xd9", _scan(data)) < 0
+            case "WEBP":
+                return int.from_bytes(data[4:8], "little") + 8 > len(data)
+            case _:
+                return False
+
+
+def _scan(data: mmap) -> int:
+    """Find where the pixels of a JPEG begin: behind its segments, one of which may hold a small JPEG."""
+    at = 2
+    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] != b"\xda":
+        filled = data[at + 1 : at + 2] == b"\xff"
+        at += 1 if filled else 2 + int.from_bytes(data[at + 2 : at + 4])
+    return at
 
 
 def orientation(image: "Image") -> int:

@@ -31,10 +31,12 @@ from batchgen.manifest.rows.tables import READERS, open_table
 from batchgen.manifest.template_names import Outside, look_up, usable
 from batchgen.manifest.template_text import Template, TemplateError, in_template, is_name
 from batchgen.manifest.templates import Simple, compile_template
-from batchgen.yaml_tree import Node
+from batchgen.yaml_tree import Node, cut_short
 
 Step = str | int
 _FIRST_IMAGE = "images[0]"
+_WORDING = ("prompt", "negative_prompt", "tags", "matrix", "zip", "rows")
+"""Where texts of a job stand that are drawn, or that tell images apart."""
 _SAME_JOB = (
     "`n` makes no jobs of its own, as it is no part of what a job is: the first value counts; write n on the job, or "
     "name it in the id"
@@ -63,7 +65,25 @@ class Composer:
         defaults = self._request(self._form.defaults, ("defaults",)) if self._form.defaults else ()
         if self._root.at("jobs").value == ():
             self._problem("`jobs` is empty", "jobs")
+        self._doubt_comments("variables")
+        for at in (("defaults",), *(("jobs", index) for index in range(len(self._form.jobs)))):
+            for word in _WORDING:
+                self._doubt_comments(*at, word)
         return tuple(self._block(job, index, defaults) for index, job in enumerate(self._form.jobs))
+
+    def _doubt_comments(self, *at: Step) -> None:
+        """Doubt a `#` that YAML takes for the begin of a comment where a colour or a number may be meant."""
+        owner = self._root.at(*at[:-1]).value
+        if isinstance(owner, dict) and at[-1] in owner:
+            self.warnings += (
+                Problem(
+                    f"{shown(node.lost)} and what follows is a comment; put quotation marks around the text if it "
+                    "belongs to it, write a blank behind the # if not",
+                    node.place,
+                    Severity.WARNING,
+                )
+                for node in cut_short(owner[str(at[-1])])
+            )
 
     def _output(self) -> PathTemplate:
         try:

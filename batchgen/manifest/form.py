@@ -124,8 +124,19 @@ Bytes = Annotated[int, PlainValidator(_bytes), WithJsonSchema(_number)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Edge = Annotated[int, Field(ge=1, le=20_000)]
-Colour = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
-FileFormat = Annotated[str, Field(pattern="^(png|jpeg|webp)$")]
+_COLOUR, _FILE_FORMAT = "^#[0-9a-fA-F]{6}$", "^(png|jpeg|webp)$"
+_STORE, _ADDRESS = "^(s3|gs|az|file|memory):.+", r"^(auto|[^/\s]+:\d+)$"
+PATTERNS = {
+    _COLOUR: "a colour such as #ffffff",
+    _FILE_FORMAT: "png, jpeg or webp",
+    _STORE: "an address such as s3://bucket/folder, gs://, az:// or file:///folder",
+    _ADDRESS: "auto, or host:port",
+}
+"""What a pattern asks for, in words."""
+Colour = Annotated[str, Field(pattern=_COLOUR)]
+FileFormat = Annotated[str, Field(pattern=_FILE_FORMAT)]
+Store = Annotated[str, Field(pattern=_STORE)]
+Address = Annotated[str, Field(pattern=_ADDRESS)]
 PresetName = Annotated[str, PlainValidator(_preset), WithJsonSchema({**_string, "enum": [*presets()]})]
 Asked = Annotated[ModerationCheck, PlainValidator(_asked), WithJsonSchema({"enum": [True, False, "warn"]})]
 Zone = Annotated[str, PlainValidator(_zone), WithJsonSchema(_string)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from unicodedata import normalize
 from urllib.parse import urlsplit
 
-from batchgen.imaging.references import UnreadableError, has_alpha, opened, upright_size
+from batchgen.imaging.references import UnreadableError, has_alpha, is_cut, opened, upright_size
 from batchgen.manifest.names import shown
 from batchgen.manifest.rows.table import why_no_file
 from batchgen.model import FileImage, InputImage, JobImage, UrlImage
@@ -112,6 +112,8 @@ def _is_clear(path: str, _sha256: str) -> bool:
 def _facts(path: str, _changed: int, size: int, *, prepared: bool) -> FileImage:
     from PIL import Image, UnidentifiedImageError
 
+    if not size:
+        raise BadInputError(f"{path!r} is empty")
     with Path(path).open("rb") as stream:
         try:
             with warnings.catch_warnings():
@@ -129,6 +131,8 @@ def _facts(path: str, _changed: int, size: int, *, prepared: bool) -> FileImage:
             raise BadInputError(f"{path!r} is a damaged image: {error}") from None
         if kind not in TAKEN and not prepared:
             raise BadInputError(f"{path!r} is {kind}, which goes out as another format: give prepare: {{format: jpeg}}")
+        if is_cut(stream, kind):
+            raise BadInputError(f"{path!r} is cut off: its end is missing; copy it again")
         stream.seek(0)
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return FileImage(path, digest, size, width, height)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from batchgen.manifest.form import (
+    Address,
     AddressVariable,
     Asked,
     Bytes,
@@ -18,6 +19,7 @@ from batchgen.manifest.form import (
     Moment,
     Money,
     RecipeName,
+    Store,
     Text,
     Zone,
 )
@@ -93,7 +95,7 @@ class BatchForm(Form):
 class RayForm(Form):
     """A Ray cluster whose nodes make the calls."""
 
-    address: Annotated[str, Field(pattern=r"^(auto|[^/\s]+:\d+)$")] | None = None
+    address: Address | None = None
     """auto, or HOST:PORT; without it all cores of this machine."""
     per_node: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """Calls under way on one node, 64 by default."""
@@ -139,7 +141,7 @@ class OutputForm(Form):
     path: Text | None = None
     """Below images/, default "{{ id }}-{{ index }}.{{ ext }}"; index counts from 0."""
     shop: ShopForm | None = None
-    store: Annotated[str, Field(pattern="^(s3|gs|az|file|memory):.+")] | None = None
+    store: Store | None = None
     """Where images are kept: s3://BUCKET/FOLDER, gs://, az:// or file:///FOLDER; default the output folder."""
     sidecars: bool = False
     """A JSON file beside each image with all that is needed to draw it again."""

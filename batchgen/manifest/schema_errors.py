@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from batchgen.errors import Place, Problem
-from batchgen.manifest.form import KINDS
+from batchgen.manifest.form import KINDS, PATTERNS
 from batchgen.manifest.job_form import RequestForm
 from batchgen.manifest.names import INSTEAD, did_you_mean, listed, nearest, shown
 from batchgen.manifest.schema import ManifestForm
@@ -81,17 +81,28 @@ def _message(detail: ErrorDetails, path: Path, meant: Path | None) -> str:
         return detail["msg"].removeprefix("Value error, ")
     if kind.startswith("int_"):
         return f"`{_named(path)}` should be a whole number, not {shown(given)}"
-    if kind == "enum":
-        values = str(detail.get("ctx", {}).get("expected", ""))
+    if values := _values(detail):
         known = frozenset(word.strip("' ") for word in values.replace(" or ", ", ").split(","))
         return f"`{_named(path)}` is {values}, not {shown(given)}{did_you_mean(str(given), known)}"
     return f"`{_named(path)}`: {detail['msg'][:1].lower()}{detail['msg'][1:]}, not {shown(given)}"
+
+
+def _values(detail: ErrorDetails) -> str:
+    """Say which values are meant, where they can be named; empty where not."""
+    told = detail.get("ctx", {})
+    if detail["type"] == "bool_parsing":
+        return "true or false"
+    return PATTERNS.get(str(told.get("pattern")), str(told.get("expected", "")) if detail["type"] == "enum" else "")
 
 
 def _instead(path: Path, meant: Path | None) -> str:
     if meant and len(meant) > len(path):
         return f"`{meant[-1]}` belongs below `{meant[0]}`, or into a job"
     name, known = str(path[-1]), _known(path[:-1])
+    if name.isdigit():
+        return "if it follows a comma, write decimals with a point, such as 1.50"
+    if not name.isprintable():  # a no-break space, a zero-width one
+        return "a sign stands in it that only looks like a blank, or like nothing: write it anew"
     close = nearest(name, known)
     return INSTEAD.get(name, f"did you mean `{close}`?" if close else f"known here are {listed(known)}")
 

@@ -20,6 +20,26 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
     assert "A-B" not in found
 
 
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("K='v' # it's the shop's", "v"),
+        ("K=v # a comment", "v"),
+        ("K=a#b", "a#b"),
+        ("K= # nothing", ""),
+        ('export  K = "a # b"', "a # b"),
+        ('K=a"b"', 'a"b"'),
+        ("# K=v", None),
+        ("K: v", None),
+    ],
+)
+def test_a_line_is_read_as_other_tools_read_it(tmp_path: Path, line: str, value: str | None) -> None:
+    """A comment may follow; a mark inside a value stays. Every editor's encoding will do."""
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "cp1252"):
+        (tmp_path / ".env").write_text(f"# Schl\u00fcssel\r\n{line}\r\n", encoding=encoding)
+        assert environment(tmp_path).get("K") == value
+
+
 def test_a_secret_shows_nothing() -> None:
     """Neither text nor representation of a key holds it."""
     key = key_for(provider("openai"), {"OPENAI_API_KEY": "sk-canary"})
@@ -28,7 +48,7 @@ def test_a_secret_shows_nothing() -> None:
     assert key.reveal() == "sk-canary"
 
 
-@pytest.mark.parametrize("value", ["sk-a b", "sk-a\nb", "sk-ä", "sk-\x00"])
+@pytest.mark.parametrize("value", ["sk-a b", '"sk-a"', "'sk-a", "sk-a\nb", "sk-ä", "sk-\x00"])
 def test_what_cannot_be_a_key_is_refused_unseen(value: str) -> None:
     """A header must not be split by a key, and the message does not repeat it."""
     with pytest.raises(InputError) as caught:

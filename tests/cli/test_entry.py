@@ -112,6 +112,8 @@ TOO_LONG = [
         (("run", "m.yaml", "--max-cost", "NaN"), "not an amount in dollars"),
         (("run", "m.yaml", "--max-duration", "soon"), "invalid duration 'soon'"),
         (("run", "m.yaml", "--max-images", "0"), "x>=1"),
+        (("run", "m.yaml", "--max-images", "two"), "'two' is not a valid whole number"),
+        (("completion",), "Choose from: bash, zsh, fish"),
         (("run", "m.yaml", "--on-uncertain", "pray"), "'retry'"),
         (("run", "m.yaml", "--api-key", "sk-x"), "No such option"),
         (("estimate", "m.yaml", "--csv", "--json"), "exclude each other"),

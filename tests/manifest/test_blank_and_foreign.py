@@ -62,9 +62,26 @@ def test_blank_cells_of_a_table_are_told_where_other_rows_have_some(told: Tell) 
 
 
 @pytest.mark.parametrize(
+    ("yaml", "place", "lost"),
+    [
+        ("{prompt: 'A #1 lamp', size: 1x1} # a remark", 0, ""),
+        ("prompt: A lamp # a remark", 0, ""),
+        ("prompt: A lamp in #ff8800 light", 3, "#ff8800"),
+        ("id: '{{ c }}'\n    prompt: A {{ c }}\n    matrix:\n      c:\n        - #ff8800", 7, "#ff8800"),
+        ("id: '{{ c }}'\n    prompt: A {{ c }}\n    rows:\n      - c: Lamp #5", 6, "#5"),
+        ("prompt: x\n    size: 1024x1024 #square", 0, ""),
+    ],
+)
+def test_what_yaml_takes_for_a_comment_and_may_be_meant_is_told(told: Tell, yaml: str, place: int, lost: str) -> None:
+    """A word that touches its `#`, behind a text that is drawn; a remark has a blank."""
+    said = [one for one in told(YAML + yaml) if "is a comment" in one]
+    assert [one.startswith(f"WARNING m.yaml:{place} '{lost}' and what follows") for one in said] == [True] * bool(lost)
+
+
+@pytest.mark.parametrize(
     ("prompt", "foreign"),
     [
-        *(("A $name lamp", "$name"), ("A %s lamp", "%s"), ("A <NAME> lamp", "<NAME>")),
+        *(("A $name lamp", "$name"), ("A { name } lamp", "{ name }"), ("A %s lamp", "%s"), ("A <NAME> lamp", "<NAME>")),
         *(("A #REF! lamp", "#REF!"), ("A lamp of #N/A", "#N/A"), ("A lamp #1, #NAME and #value", "")),
         *(("A [PRODUCT NAME] lamp", "[PRODUCT NAME]"), ("100% silk for $5 [soft light] <3 {a: b}", "")),
     ],

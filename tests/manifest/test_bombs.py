@@ -19,7 +19,7 @@ BOMBS = {
     "python name": ("a: !!python/name:os.system\n", "tags such as"),
     "int tag": ("a: !!int 5\n", "tags such as"),
     "binary": ("a: !!binary aGk=\n", "tags such as"),
-    "many aliases": ("a: &a x\nb: [" + "*a," * 101 + "]\n", "more than 100 aliases"),
+    "many aliases": ("a: &a [" + "x," * 99 + "]\nb: [" + "*a," * 10_000 + "]\n", "more than 1,000,000 values"),
     "two documents": ("a: 1\n---\nb: 2\n", "one document is enough"),
     "list as key": ("? [a]\n: b\n", "a key must be plain text"),
     "alias as key": ("a: &a x\n*a : b\n", "a key must be plain text"),
@@ -53,6 +53,14 @@ def test_merge_keys_and_anchors_work(context: Any) -> None:
     """An alias shares what it names, a merge key fills in what is not set."""
     text = "variables: &v {a: x}\njobs:\n  - &first {prompt: '{{ a }}', size: 1x1}\n  - {<<: *first, size: 2x2}\n"
     assert [job.request.param("size") for job in context.jobs(text)] == ["1x1", "2x2"]
+
+
+def test_a_catalogue_may_share_its_defaults_by_an_anchor(context: Any) -> None:
+    """What aliases write out is counted, and not the aliases: each of many jobs may have one."""
+    text = "x-shared: &shared {size: 1x1}\njobs:\n" + "".join(
+        f"  - {{<<: *shared, prompt: p{n}}}\n" for n in range(500)
+    )
+    assert len(context.jobs(text)) == 500
 
 
 def test_a_file_beyond_the_limit_is_not_read(context: Any) -> None:

@@ -1,10 +1,12 @@
 """Input images: files with their hash and pixels, addresses, and images of other jobs."""
 
 import hashlib
+import io
 import os
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from batchgen.errors import Problem
 from batchgen.manifest import check, load
@@ -63,6 +65,27 @@ def test_a_file_that_is_no_image_is_refused(context: Any) -> None:
     for name in ("text.png", "cut.png", "anim.gif"):
         with pytest.raises(BadInputError):
             Inputs(context.folder).image(name)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.png", "PNG"), ("a.jpg", "JPEG"), ("a.webp", "WEBP")])
+def test_an_image_that_is_cut_off_is_no_image(context: Any, name: str, kind: str) -> None:
+    """A copy that broke off would be paid for; what a phone appends behind the end changes nothing."""
+    preview = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(preview, "JPEG")
+    exif = Image.Exif()
+    exif[0x010E] = preview.getvalue().decode("latin-1")
+    path = context.folder / name
+    Image.effect_noise((200, 200), 90).convert("RGB").save(path, kind, exif=exif.tobytes())
+    whole = path.read_bytes()
+    for cut in (len(whole) - 9, len(whole) // 2):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(BadInputError, match=r"is (cut off|a damaged image)"):
+            Inputs(context.folder).image(name)
+    path.write_bytes(whole + b"\xff\xda a film of two seconds")
+    assert Inputs(context.folder).image(name)
+    path.write_bytes(b"")
+    with pytest.raises(BadInputError, match="is empty"):
+        Inputs(context.folder).image(name)
 
 
 def test_a_image_that_may_never_end_is_not_begun(context: Any) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.errors import InputError, Problem
+from batchgen.manifest.rows.layout import Layout
 from batchgen.manifest.rows.table import Row, empty_row
 from batchgen.manifest.rows.tables import open_table
 
@@ -54,6 +55,7 @@ BAD_ROWS = {
     "endless.csv": (b"a\n" + b"x" * 5_000_000, 2, "the line is longer"),
     "not.jsonl": (b'{"a": "1"}\n{"a": }\n', 2, "not JSON"),
     "list.jsonl": (b"[1]\n", 1, "one JSON object"),
+    "long_list.jsonl": (b'[\n {"a": 1},\n {"a": 2}\n]\n', 1, "write one object a line"),
     "nested_twice.jsonl": (b'{"a.b": 2, "a": {"b": 1}}\n', 1, "'a.b' is given twice"),
     "nested_nameless.jsonl": (b'\n{"a": {"": 1}}\n', 2, "no name"),
     "last_comma.jsonl": (b'{"a": 1,}\n', 1, "a comma before `}`; leave it out"),
@@ -138,6 +140,22 @@ def test_xlsx_rows_are_text(context: Any) -> None:
         empty_row("r.xlsx", 3),
         Row({"sku": "NO", "count": "4", "share": ""}, 4),
     ]
+
+
+def test_hidden_rows_of_a_sheet_are_told(context: Any) -> None:
+    """Whoever filters a sheet may think that only what is shown is read; other sheets do not count."""
+    book = openpyxl.Workbook()
+    for title, hidden in (("Products", (3, 4)), ("Lists", (2, 3, 4))):
+        sheet = book.create_sheet(title)
+        for row in (["sku"], ["a"], ["b"], ["c"]):
+            sheet.append(row)
+        for number in hidden:
+            sheet.row_dimensions[number].hidden = True
+    book.save(context.folder / "a.xlsx")
+    for asked, count in (("Products", 2), ("Lists", 3)):
+        table = open_table(context.folder / "a.xlsx", "a.xlsx", Layout(sheet=asked))
+        assert len(list(table.read())) == 3
+        assert [f"there are {count}" in problem.message for problem in table.told] == [True]
 
 
 def test_a_file_that_is_gone_is_an_error(context: Any) -> None:

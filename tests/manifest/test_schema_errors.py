@@ -44,6 +44,17 @@ MISTAKES = {
     "bad choice": ("on_partial: topup\n" + OK, "m.yaml:1:13", "did you mean `top_up`?"),
     "eleven per request": ("images_per_request: 11\n" + OK, "m.yaml:1:21", "less than or equal to 10"),
     "bad prepare format": ("prepare: {format: gif}\n" + OK, "m.yaml:1:19", "`format`"),
+    "a near format": (
+        "prepare: {format: jpg}\n" + OK,
+        "m.yaml:1:19",
+        "png, jpeg or webp, not 'jpg'; did you mean `jpeg`?",
+    ),
+    "a colour by name": ("checks: {background: {color: white}}\n" + OK, "m.yaml:1:30", "a colour such as #ffffff"),
+    "no store": ("output: {store: 's3//b'}\n" + OK, "m.yaml:1:17", "an address such as s3://bucket/folder"),
+    "neither true nor false": ("stream: maybe\n" + OK, "m.yaml:1:9", "`stream` is true or false, not 'maybe'"),
+    "decimal comma": ("limits: {max_cost: 1,50}\n" + OK, "m.yaml:1:22", "write decimals with a point, such as 1.50"),
+    "no-break space": (JOB + "size\u00a0: 1x1\n", "m.yaml:3:5", "a sign stands in it that only looks like a blank"),
+    "rows at an address": (JOB + "rows: https://a.example/p.csv\n", "m.yaml:3:11", "download what is there"),
     "half a price": ("prices: {m: {token_prices: {text_in: 1, image_out: 2}}}\n" + OK, "m.yaml:1:28", "image_in"),
     "two prices": (
         "prices: {m: {per_image: 1, token_prices: {text_in: 1, image_in: 1, image_out: 2}}}\n" + OK,

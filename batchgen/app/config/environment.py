@@ -23,6 +23,11 @@ _NEAR = (".localhost", ".local", ".lan", ".internal", ".home.arpa", ".test", ".i
 """Ends of names that the internet does not know: RFC 6761, 6762, 8375, and what ICANN keeps for private use."""
 
 
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_ASSIGNED = re.compile(
+    r"""(?:export\s+)?(?P<name>[^\W\d]\w*)\s*="""
+    r"""(?:\s*(?P<mark>["'])(?P<quoted>.*?)(?P=mark)|(?P<bare>.*?))(?:\s+\#.*)?"""
+)
 _GIVEN_OUT: set[str] = set()
 """Variables whose values were handed out as secrets, whatever they are called."""
 
@@ -51,7 +56,7 @@ def environment(folder: Path | None = None) -> Mapping[str, str]:
 
 
 def _dotenv(path: Path) -> dict[str, str]:
-    """`NAME=value` lines; quotes around a value go, `#` begins a comment line; anything else is passed over.
+    """`NAME=value` lines; quotes around a value go, and a comment behind it; anything else is passed over.
 
     InputError for a pipe or a device, which may never end.
     """
@@ -59,23 +64,20 @@ def _dotenv(path: Path) -> dict[str, str]:
         kind = path.stat().st_mode
         if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
             raise InputError(Problem("is not an ordinary file: move it away, and set the variables", Place(str(path))))
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
+        written = path.read_bytes()
+    except OSError:
         return {}
+    text = written.decode("utf-16" if written.startswith(_UTF16) else "utf-8-sig", "replace")
     values = {}
     for line in text.splitlines():
-        name, equals, value = line.strip().removeprefix("export ").partition("=")
-        name, value = name.strip(), value.strip()
-        if not equals or name.startswith("#") or not name.isidentifier():
-            continue
-        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-            value = value[1:-1]
-        values[name] = value
+        if found := _ASSIGNED.fullmatch(line.strip()):
+            values[found["name"]] = found["quoted"] if found["mark"] else found["bare"].strip()
     return values
 
 
 _WHERE = "in the environment or in .env of the working directory"
 _NO_KEY = "it contains spaces or characters that no key has"
+_NO_KEYS = frozenset(" \"'")
 
 
 def key_for(provider: Provider, variables: Mapping[str, str]) -> Secret | None:
@@ -181,7 +183,7 @@ def _secret(name: str, variables: Mapping[str, str], missing: str, odd: str, *, 
     value = variables.get(name, "").strip()
     if not value:
         raise AccountError(missing)
-    if not value.isascii() or not value.isprintable() or (" " in value and not blanks):
+    if not value.isascii() or not value.isprintable() or (not blanks and not _NO_KEYS.isdisjoint(value)):
         raise InputError(f"{name} does not hold {odd}")
     _GIVEN_OUT.add(name)
     return Secret(value)

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from batchgen.cli.command import Context, subcommand
-from batchgen.cli.params import MONEY, LocalPath, Read
+from batchgen.cli.params import MONEY, LocalPath, Read, Whole
 
-_CHANGES: dict[str, click.ParamType[Any]] = {"concurrency": click.IntRange(min=1), "max_cost": MONEY}
+_CHANGES: dict[str, click.ParamType[Any]] = {"concurrency": Whole(min=1), "max_cost": MONEY}
 
 
 def _change(word: str) -> tuple[str, Any]:

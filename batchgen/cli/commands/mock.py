@@ -7,11 +7,11 @@ from typing import Any
 import click
 
 from batchgen.cli.command import Context, subcommand
-from batchgen.cli.params import LocalPath, Read
+from batchgen.cli.params import LocalPath, Read, Whole
 
 _SHARE = click.FloatRange(0, 1)
 _SECONDS = click.FloatRange(min=0)
-_COUNT = click.IntRange(min=1)
+_COUNT = Whole(min=1)
 DIALECTS = (
     *("openai", "apiyi", "laozhang", "aihubmix", "yescale", "azure", "gemini", "gemini-openai", "litellm", "localai"),
     *("openrouter", "sglang", "stable-diffusion-cpp", "tasks", "vllm-omni", "xai"),
@@ -45,7 +45,7 @@ _TIMES = Read("X", _factor)
 
 
 @subcommand("mock")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes a free one.  [default: 0]")
+@click.option("--port", type=Whole(0, 65535), default=0, help="0 takes a free one.  [default: 0]")
 @click.option("--key", metavar="TEXT", help="The only key that is accepted.  [default: any]")
 @click.option(
     "--dialect",

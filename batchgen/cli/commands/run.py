@@ -12,6 +12,7 @@ from batchgen.cli.params import (
     DURATION,
     MONEY,
     LocalPath,
+    Whole,
     copy_from_option,
     only_option,
     reads_manifest,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from batchgen.app.config.options import Options
     from batchgen.app.run.start import RunResult
 
-_COUNT = click.IntRange(min=1)
+_COUNT = Whole(min=1)
 
 
 def _choice(kind: str) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from batchgen.cli.command import Context, subcommand
-from batchgen.cli.params import output_argument
+from batchgen.cli.params import Whole, output_argument
 
 NICE = 10
 """How far the viewer stands back behind the run that it shows."""
@@ -17,7 +17,7 @@ NICE = 10
 
 @subcommand("view")
 @output_argument
-@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="0 takes a free one.  [default: 0]")
+@click.option("--port", type=Whole(0, 65535), default=0, metavar="N", help="0 takes a free one.  [default: 0]")
 @click.option(
     "--host",
     metavar="H",

@@ -25,6 +25,7 @@ _OPERATIONS = {
 }
 _AS_WE_DO = frozenset({"stream", "partial_images"})
 """Words of the body that say how an answer comes, and nothing of what is drawn."""
+_ONE_LIST = "a list over several lines; write one object a line, without the `[`, the `]` and the commas between"
 
 
 def open_jsonl(path: Path, file: str, layout: Layout) -> Table:
@@ -51,7 +52,9 @@ def _by_line(
             with text.lines() as lines:
                 for number, line in enumerate(lines, start=1):
                     if line.strip():
-                        yield read(line, Place(file, number))
+                        yield (found := read(line, Place(file, number)))
+                        if isinstance(found, Unreadable):
+                            return
         except BadLineError as error:
             yield Unreadable(f"{error}; nothing after this line was read", Place(file, error.line))
 
@@ -59,8 +62,12 @@ def _by_line(
 
 
 def _record(line: str, place: Place) -> Read:
+    if line.strip() == "[":
+        return Unreadable(_ONE_LIST, place)
     try:
-        value = json.loads(line, object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=_constant)
+        value = json.loads(
+            line.rstrip(), object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=_constant
+        )
         if not isinstance(value, dict):
             return Problem("each line is one JSON object", place)
         return _row(_words(value) if "custom_id" in value and isinstance(value.get("body"), dict) else value, place)

@@ -231,6 +231,16 @@ def without_names(found: Head) -> str:
     )
 
 
+def _meant(wanted: str) -> str:
+    """Say what to write where a name is none of a file; empty where it may be one."""
+    if "://" in wanted:
+        return "it is an address: download what is there, and name the file"
+    if any(sign < " " for sign in wanted):
+        return "in double quotes a backslash begins a special character; write folders with `/`"
+    slashes = wanted.replace("\\", "/")
+    return "" if slashes == wanted else f"folders are separated by `/`: write {slashes}"
+
+
 def why_no_file(wanted: str, base: Path) -> str | None:
     """Why there is no such file to read, with the nearest name that is there; None when it can be read."""
     path = base / wanted
@@ -246,12 +256,8 @@ def why_no_file(wanted: str, base: Path) -> str | None:
             return None
         what = "a folder; name a file in it" if S_ISDIR(kind) else "not an ordinary file"  # a pipe may never end
         return f"{shown(wanted, 200)} is {what}"
-    if any(sign < " " for sign in wanted):
-        hint = "in double quotes a backslash begins a special character; write folders with `/`"
+    if hint := _meant(wanted):
         return f"there is no file {shown(wanted, 200)}; {hint}"
-    if "\\" in wanted:
-        slashes = wanted.replace("\\", "/")
-        return f"there is no file {shown(wanted, 200)}; folders are separated by `/`: write {slashes}"
     beside = [p.name for p in folder.iterdir() if p.is_file()] if folder.is_dir() else []
     if not folder.is_dir():
         return f"there is no folder {shown(str(Path(wanted).parent), 200)} for {shown(Path(wanted).name)}"

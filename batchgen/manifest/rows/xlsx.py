@@ -4,6 +4,7 @@ A workbook is an archive of XML that says how large it is. Nothing of that is be
 before anything is built from it, and the sheet's own word for its size is not asked for.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -39,6 +40,7 @@ MOST_TEXT = 4_000_000
 MOST_ROWS = 1_048_576
 """Rows of a sheet, as spreadsheets allow."""
 CHUNK = 1 << 18
+_HIDDEN = re.compile(rb'<(?:\w+:)?row\s[^>]*\bhidden="(?:1|true)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,8 @@ def open_xlsx(path: Path, file: str, layout: Layout) -> Table:
     except ImportError as error:
         message = "XLSX rows need an extra: pip install 'batchgen-images[xlsx]'"
         raise InputError(Problem(message, Place(file))) from error
-    _unpack(path, file)
-    sheet, others = _choose(path, file, layout.sheet)
+    hidden = _unpack(path, file)
+    sheet, others, member = _choose(path, file, layout.sheet)
     first = layout.header_row or 1
     sample = list(islice((line for line in _lines(path, file, sheet) if _from(line, first)), SAMPLE))
     if sample and isinstance(sample[0], Problem):
@@ -78,6 +80,9 @@ def open_xlsx(path: Path, file: str, layout: Layout) -> Table:
         f"the columns are named in row {named.number}; what stands above is left out" if at else "",
         repeated(found),
         without_names(found),
+        f"hidden rows are read like any other, and there are {count:,}; `only` and `exclude` leave rows out"
+        if (count := hidden.get(member))
+        else "",
     )
     return Table(file, found.names, lambda: _rows(path, sheet, found, named.number), telling(file, 1, *told))
 
@@ -104,8 +109,10 @@ def _beyond(_: int, width: int) -> str:
     return f"a cell beyond the {width} named columns"
 
 
-def _choose(path: Path, file: str, asked: str | None) -> tuple[str, tuple[str, ...]]:
-    """Give the sheet that is meant: the first that is not hidden and has rows, unless one is named; and the others.
+def _choose(path: Path, file: str, asked: str | None) -> tuple[str, tuple[str, ...], str]:
+    """Give the sheet that is meant, the others, and its member of the archive.
+
+    It is the first that is not hidden and has rows, unless one is named.
 
     A sheet of a single line is only taken where all are.
     """
@@ -114,6 +121,7 @@ def _choose(path: Path, file: str, asked: str | None) -> tuple[str, tuple[str, .
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
         sheets = [sheet.title for sheet in book.worksheets if asked or sheet.sheet_state == "visible"]
+        members = {sheet.title: getattr(sheet, "_worksheet_path", "") for sheet in book.worksheets}
         book.close()
     except OSError:
         raise
@@ -123,13 +131,13 @@ def _choose(path: Path, file: str, asked: str | None) -> tuple[str, tuple[str, .
         if asked not in sheets:
             hint = did_you_mean(asked, sheets) or f"; there are {listed(sheets)}"
             raise InputError(Problem(f"there is no sheet {shown(asked)}{hint}", Place(file)))
-        return asked, ()
+        return asked, (), members[asked]
     if not sheets:
         raise InputError(Problem("the workbook has no sheet", Place(file)))
     filled = {sheet: _filled(path, file, sheet) for sheet in sheets}
     with_rows = [sheet for sheet in sheets if filled[sheet]]
     chosen = next((sheet for sheet in with_rows if filled[sheet] > 1), with_rows[0] if with_rows else sheets[0])
-    return chosen, tuple(sheet for sheet in with_rows if sheet != chosen)
+    return chosen, tuple(sheet for sheet in with_rows if sheet != chosen), members[chosen]
 
 
 def _filled(path: Path, file: str, sheet: str) -> int:
@@ -172,15 +180,20 @@ def _broken(error: Exception, file: str) -> Unreadable:
     return Unreadable(f"this is not a readable XLSX workbook ({type(error).__name__}); save it anew", Place(file))
 
 
-def _unpack(path: Path, file: str) -> None:
-    """Unpack every member once, in pieces, and refuse what would fill the memory; `InputError` says what."""
+def _unpack(path: Path, file: str) -> dict[str, int]:
+    """Count the hidden rows of every member, unpacked once and in pieces; refuse what would fill the memory.
+
+    `InputError` says what.
+    """
     room = MOST_UNPACKED
+    hidden = dict[str, int]()
     try:
         with ZipFile(path) as archive:
             for name in archive.namelist():
                 with archive.open(name) as member:
                     most = min(room, MOST_SHARED) if name.endswith("sharedStrings.xml") else room
-                    room -= _measured(member, most, xml=name.endswith((".xml", ".rels")))
+                    size, hidden[name] = _measured(member, most, xml=name.endswith((".xml", ".rels")))
+                    room -= size
     except OSError:
         raise
     except _TooLargeError as error:
@@ -189,15 +202,17 @@ def _unpack(path: Path, file: str) -> None:
         raise InputError(_broken(error, file)) from error
     except Exception as error:  # zlib's own error is no kind of the above
         raise InputError(_broken(error, file)) from error
+    return hidden
 
 
 class _TooLargeError(Exception):
     """A workbook that is made to fill the memory."""
 
 
-def _measured(member: IO[bytes], most: int, *, xml: bool) -> int:
-    """Count the bytes of a member; `_TooLargeError` where they are too many, or one text of it is too long."""
-    size = text = 0
+def _measured(member: IO[bytes], most: int, *, xml: bool) -> tuple[int, int]:
+    """Count the bytes of a member, and its hidden rows; `_TooLargeError` for too many, or one text that is too long."""
+    size = text = hidden = 0
+    begun = b""
     while chunk := member.read(CHUNK):
         size += len(chunk)
         if size > most:
@@ -208,4 +223,9 @@ def _measured(member: IO[bytes], most: int, *, xml: bool) -> int:
             raise _TooLargeError(f"holds a text of more than {size_of(MOST_TEXT)}")
         if xml and b"<!DOCTYPE" in chunk:
             raise _TooLargeError("declares a document type, which no spreadsheet does")
-    return size
+        if xml:
+            whole = begun + chunk
+            cut = max(whole.rfind(b"<"), 0)
+            hidden += len(_HIDDEN.findall(whole, 0, cut))
+            begun = whole[cut:]
+    return size, hidden
