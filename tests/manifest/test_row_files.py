@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.errors import InputError, Problem
-from batchgen.manifest.rows.layout import Layout
-from batchgen.manifest.rows.table import Row, empty_row
+from batchgen.manifest.rows.table import Layout, Row, empty_row
 from batchgen.manifest.rows.tables import open_table
 
 BAD_HEADS = {
