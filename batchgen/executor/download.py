@@ -91,7 +91,7 @@ class Downloads:
         speech = dialect(provider, provider.default_model)
         self._authorization = dict(self.own_headers) | speech.authorization(provider, self.key)
         self._secrets = secrets_of(self.key, self.own_headers)
-        self._patience = Patience(self.workspace, self.clock, self.offload)
+        self._patience = Patience(self.clock, self.offload)
         self._sessions: dict[Origin, aiohttp.ClientSession] = {}
         self._validators: dict[Path, str] = {}
         self._fetched: dict[str, dict[str, Spool]] = {}

@@ -19,9 +19,7 @@ T = TypeVar("T")
 class Patience:
     """Tries again what a store refused; shared by all that one executor uploads."""
 
-    def __init__(self, workspace: Workspace, clock: Clock, offload: Offload) -> None:
-        """Take the workspace, whose spool holds what waits."""
-        self._workspace = workspace
+    def __init__(self, clock: Clock, offload: Offload) -> None:
         self._clock = clock
         self._offload = offload
         self._failing_since: float | None = None
@@ -29,7 +27,7 @@ class Patience:
     async def insist(self, act: Callable[..., T], *args: Any, again: Callable[[], T] | None = None) -> T:
         """Do something that needs the store, and do it again (or `again` instead) while the store is away.
 
-        StorageError when it is given up, with how many images wait.
+        StorageError when it is given up.
         """
         wait = FIRST_WAIT
         while True:
@@ -40,8 +38,7 @@ class Patience:
                 now = self._clock.monotonic()
                 since = self._failing_since = begun if self._failing_since is None else self._failing_since
                 if now - since >= GIVEN_UP_SECONDS:
-                    waits = await self._offload(what_waits, self._workspace)
-                    raise StorageError(f"{error}; given up after {now - since:.0f} s; {waits}") from error
+                    raise StorageError(f"{error}; given up after {now - since:.0f} s") from error
             else:
                 self._failing_since = None
                 return done

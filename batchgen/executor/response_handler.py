@@ -61,7 +61,7 @@ class ResponseHandler:
     patience: Patience = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "patience", Patience(self.workspace, self.clock, self.offload))
+        object.__setattr__(self, "patience", Patience(self.clock, self.offload))
 
     def unsent(self, attempt: Attempt, why: str, *, again: bool = False) -> Receipt:
         """Return the receipt of an attempt whose own input cannot be sent; `again` when another try may help."""

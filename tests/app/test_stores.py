@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,8 @@ from batchgen.app.run.start import run_manifest
 from batchgen.app.watch import Unwatched
 from batchgen.errors import StorageError, Unreachable
 from batchgen.storage.images import Bucket
+from tests.batch.scene import QuickClock
+from tests.gateway import Passed, gateway
 from tests.rehearsal import NO_PACE, Rehearsal
 from tests.storage import servers
 from tests.storage.proxy import Weather, proxy
@@ -336,6 +339,70 @@ def test_an_hour_without_its_server_loses_and_buys_nothing(scene: Rehearsal, mon
     found = [one.path for one in Bucket(store, server.variables, plain_http=True).listing("images")]
     assert found == [f"images/lamp-{number}-0.webp" for number in range(8)]
     assert ended.summary["money"]["at_risk_micro_usd"] == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "word"),
+    [(403, "RequestTimeTooSkewed", "clock"), (404, "NoSuchBucket", "not there"), (412, "Conflict", "shows nothing")],
+)
+def test_a_store_that_refuses_says_why_and_gets_everything_later(
+    scene: Rehearsal, monkeypatch: pytest.MonkeyPatch, status: int, code: str, word: str
+) -> None:
+    """In its own words; how many paid images wait is told, and the same command stores them first."""
+    server, refuses, words = servers.moto(), [True], f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+
+    def alter(came: Passed) -> Passed | None:
+        refused = refuses and came.method == "PUT" and "/images/" in came.path
+        return came.saying(status, words) if refused else None
+
+    for variable, value in server.variables.items():
+        monkeypatch.setenv(variable, value)
+    manifest = scene.manifest(JOBS, output={"store": f"{server.address}/{token_hex(8)}"})
+    with gateway(server.url, alter, asks=False) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        first = scene.run(manifest, clock=QuickClock())
+        refuses.clear()
+        second = scene.run(manifest)
+    assert (first.exit, second.exit, len(scene.bill)) == (8, 0, 2)
+    assert "3 paid images wait in" in first.summary["why"]
+    assert word in first.summary["why"]
+    assert status == 412 or code in first.summary["why"]
+    assert second.summary["images"]["stored"] == 3
+
+
+def test_a_store_that_is_away_while_it_is_tried_is_not_said_to_ignore_conditions(
+    scene: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried once more."""
+    server, puts = servers.moto(), count()
+
+    def alter(came: Passed) -> Passed | None:
+        busy = came.method == "PUT" and came.path.endswith("owner.json") and next(puts) in {1, 2, 3}
+        return came.saying(503, b"<Error><Code>SlowDown</Code><Message>slow down</Message></Error>") if busy else None
+
+    for variable, value in server.variables.items():
+        monkeypatch.setenv(variable, value)
+    with gateway(server.url, alter, asks=False) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        ended = scene.run(scene.manifest(JOBS, output={"store": f"{server.address}/{token_hex(8)}"}))
+    assert (ended.exit, ended.problems) == (0, ())
+
+
+@pytest.mark.parametrize("cut", [100, 20_000])
+def test_a_damaged_copy_of_a_ledger_is_named_where_it_stands(scene: Rehearsal, cut: int) -> None:
+    """Without it, what is written beside the images is taken in."""
+    store, manifest, new = address(), scene.manifest(JOBS), scene.root / "new"
+    scene.run(manifest, store=store)
+    bucket = Bucket(store, {}, plain_http=False)
+    snapshot = bucket.read("batchgen/ledger.db", 10_000_000)
+    assert snapshot
+    bucket.replace("batchgen/ledger.db", snapshot[:cut], {})
+    with pytest.raises(StorageError, match=re.escape(f"{store}/batchgen/ledger.db: ") + ".*move it away"):
+        adopt(new, address=store)
+    bucket.delete("batchgen/ledger.db")
+    assert adopt(new, address=store).images == 3
+    assert scene.run(manifest, store=store, output=new).exit == 0
+    assert len(scene.bill) == 2
 
 
 def test_a_short_outage_is_not_noticed(scene: Rehearsal) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from batchgen.app.run.start import run_manifest
 from batchgen.app.watch import Unwatched
-from tests.batch.gateway import Alter, Passed, gateway, once
 from tests.batch.scene import QuickClock, adds_up, attempts, batches, created, jobs, until_collected
+from tests.gateway import Alter, Passed, gateway, once
 from tests.rehearsal import Rehearsal
 
 pytestmark = pytest.mark.sample(2)

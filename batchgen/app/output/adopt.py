@@ -115,12 +115,25 @@ def _opened(
         coming = path.with_name(f".{path.name}.coming")
         with coming.open("wb") as file:
             there = elsewhere.fetch(book(SNAPSHOT, name), file)
+        if there:
+            _check_copy(coming, f"{address}/{book(SNAPSHOT, name)}", clock)
         coming.replace(path) if there else coming.unlink()
     with Ledger.open(path, catalogue_of(root, path), clock=clock) as ledger:
         if elsewhere is not None:
             elsewhere.claim(ledger.stores.identity(), anew=True, shard=name)
             ledger.stores.use(address)
         yield ledger, elsewhere or store_of(root, ledger.stores.address(), variables)
+
+
+def _check_copy(copy: Path, where: str, clock: Clock) -> None:
+    """Raise StorageError where a store's copy of a ledger cannot be used: it would come again each time."""
+    try:
+        with Ledger.open(copy, catalogue_of(copy.parent, copy), clock=clock):
+            pass
+    except StorageError as error:
+        copy.unlink()
+        then = "move it away, and the same command takes in what is written beside each image"
+        raise StorageError(f"{where}: this copy of the ledger cannot be used: {then} ({error})") from error
 
 
 def _known(workspace: Workspace, store: ImageStore) -> dict[tuple[str, str], Adopted]:

@@ -202,6 +202,7 @@ class RunEnd:
         if status is Exit.SUBMITTED:
             return status, self._submitted()
         told = [f"{run.where() if stop.cause else ''}{stop.words}" for stop in self._told(status)]
+        told += [what_waits(run.workspace)] if status is Exit.STORAGE and run.project.store else []
         why = "; ".join(told) or run.refused or self._awaits(status)
         if status is Exit.HELD and not outcomes[OutcomeKind.HELD] + late:
             why = "finished, some jobs may have been paid and are asked for once more by the next run"

@@ -34,7 +34,6 @@ from batchgen.errors import (
     Problem,
     Severity,
     StorageError,
-    Unreachable,
     out_of_memory,
 )
 from batchgen.executor.patience import what_waits
@@ -198,10 +197,10 @@ def _books(project: Project, store: ImageStore, at: Callable[[str], None]) -> Le
 
 
 def _answers(store: ImageStore, workspace: Workspace) -> None:
-    """Try the store; StorageError with what waits for it when it does not answer."""
+    """Try the store; StorageError with what waits for it when it does not answer, or refuses."""
     try:
         store.ready()
-    except Unreachable as error:
+    except StorageError as error:
         raise StorageError(f"{error}; {what_waits(workspace)}") from error
 
 

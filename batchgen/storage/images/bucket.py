@@ -23,6 +23,9 @@ _RETRY: Any = {
 }
 _CLIENT: Mapping[str, Any] = {"connect_timeout": timedelta(seconds=5), "timeout": timedelta(seconds=120)}
 _QUERY = re.compile(r"\?\S*")
+_SAID = re.compile(r"<Code>(.*?)</Code>\s*<Message>(.*?)</Message>", re.DOTALL)
+"""What a store answers beside its status; the rest of it may repeat what was signed."""
+_DEBUG = "Debug source:"
 _SECRET = re.compile("KEY|TOKEN|SECRET|CONNECTION")
 """In the names of variables whose values are never shown."""
 _PIECE = 4 * 1024 * 1024
@@ -75,16 +78,16 @@ class Bucket:
 
     def honours_conditions(self, path: str, data: bytes, about: Mapping[str, str]) -> bool:
         """Try whether an object that stands at `path` with the same data is created a second time, which is wrong."""
-        try:
-            self._put(path, data, about, "create")
-        except Taken:
-            self.honours = True
-        except Unreachable:
-            if self.head(path) is None:
-                raise
-            self.honours = False  # it answers, and knows no such condition
-        else:
-            self.honours = False
+        self.honours = False
+        for _ in range(2):
+            try:
+                self._put(path, data, about, "create")
+            except Taken:
+                self.honours = True
+            except Unreachable:
+                self.replace(path, data, about)  # raises where it is not the condition that is refused
+                continue
+            break
         return self.honours
 
     def try_out(self) -> bool:
@@ -168,9 +171,8 @@ class Bucket:
         try:
             yield
         except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
-            raise StorageError(
-                f"{where}: the store refuses access ({self._words(error)}): look at credentials"
-            ) from None
+            why = f"the store refuses access ({self._words(error)})"
+            raise StorageError(f"{where}: {why}: look at credentials and at this machine's clock") from None
         except FileNotFoundError as error:
             raise StorageError(f"{where}: not there ({self._words(error)})") from None
         except (exceptions.InvalidPathError, exceptions.NotSupportedError) as error:
@@ -179,8 +181,11 @@ class Bucket:
             raise Unreachable(f"{where}: the store does not answer ({self._words(error)})") from None
 
     def _words(self, error: Exception) -> str:
-        line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        return redacted(_QUERY.sub("", line), self._secrets, _MOST_WORDS)
+        """Return what the store says, else what became of the request; not which request it was, which fills a line."""
+        text = str(error).partition(_DEBUG)[0].strip()
+        said = _SAID.search(text)
+        words = ": ".join(said.groups()) if said else text.rpartition(" - ")[2] or type(error).__name__
+        return redacted(_QUERY.sub("", " ".join(words.split())), self._secrets, _MOST_WORDS)
 
 
 def _open(address: str, variables: Mapping[str, str], *, plain_http: bool) -> Any:

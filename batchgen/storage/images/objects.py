@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
-from batchgen.errors import Occupied, StorageError
+from batchgen.errors import Occupied, StorageError, Unreachable
 from batchgen.storage.decode import sha256_of
 from batchgen.storage.durable import parts_of
 from batchgen.storage.images.bucket import Bucket, Found, Taken
@@ -39,6 +39,8 @@ SHA256, KEY, SLOT, PART, SHARD = "sha256", "job_key", "slot", "part", "shard"
 """What is written beside each image; names that every store takes."""
 FEW_LOOKS = 64
 """So many paths are looked at one by one; after that a list of all is kept, which this process keeps up to date."""
+MOST_TAKEN = 5
+"""Tries to create what a store says is there and does not show, before it is left alone for a while."""
 _SMALL = "/thumbs"
 """The end of a folder for small copies of images, each under its hash."""
 _KEPT_IN_MEMORY = 8 * 1024 * 1024
@@ -74,7 +76,7 @@ class ObjectStore:
 
     def ready(self) -> None:
         """Try whether the store answers."""
-        self._bucket.head(book(OWNER))
+        self._bucket.read(book(OWNER), MOST_OWNER)  # other than a look at it, a refusal comes with its reason
 
     def claim(self, ledger: str, *, anew: bool = False, shard: str = "") -> tuple[str, ...]:
         """Create the object that names the owner, unless one stands there; say so where conditions are not honoured."""
@@ -124,18 +126,18 @@ class ObjectStore:
             gone = self._step_aside(new.path, replacing, None if placed else standing)
             if placed:
                 return gone
-        while True:
+        for _ in range(MOST_TAKEN):
             self._at("storage.object.before_put")
             try:
                 tag = self._bucket.create(new.path, new.file, _about(new, self._shard))
             except Taken:
-                if self._is_there(new, other=replacing is not None):
-                    break
+                if not self._is_there(new, other=replacing is not None):
+                    continue
             else:
                 self._came(new.path, tag)
-                break
-        self._at("storage.object.after_put")
-        return gone
+            self._at("storage.object.after_put")
+            return gone
+        raise Unreachable(f"{self.address}/{new.path}: the store says that something stands there, and shows nothing")
 
     def _put_before(self, new: NewImage, replacing: str | None) -> str | None:
         """Tell whether a part that is gone stands in its place."""

@@ -1,4 +1,4 @@
-"""A gateway before the mock server that changes some of its answers."""
+"""A gateway before another server that changes some of its answers."""
 
 import json
 import urllib.error
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Passed:
-    """One answer of the mock on its way: what it answers, and what may be given in its place."""
+    """One answer of a server on its way: what it answers, and what may be given in its place."""
 
     method: str
     path: str
@@ -58,8 +58,11 @@ Alter = Callable[[Passed], Passed | None]
 
 
 @contextmanager
-def gateway(base_url: str, alter: Alter) -> Iterator[str]:
-    """Serve the mock at another address, which is given; `alter` says what to answer instead, if anything."""
+def gateway(base_url: str, alter: Alter, *, asks: bool = True) -> Iterator[str]:
+    """Serve a server at another address, which is given; `alter` says what to answer instead, if anything.
+
+    Without `asks`, the server is only asked where nothing is answered instead.
+    """
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(base_url))
 
     class Handler(BaseHTTPRequestHandler):
@@ -67,24 +70,31 @@ def gateway(base_url: str, alter: Alter) -> Iterator[str]:
             sent = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or None
             names = {name: value for name, value in self.headers.items() if name.lower() not in {"host", "connection"}}
             asked = urllib.request.Request(origin + self.path, sent, names, method=self.command)
-            try:
-                with urllib.request.urlopen(asked) as answer:
-                    came = Passed(self.command, self.path, answer.status, answer.read(), dict(answer.headers))
-            except urllib.error.HTTPError as refused:
-                came = Passed(self.command, self.path, refused.code, refused.read(), dict(refused.headers))
-            given = alter(came) or came
+            nothing = Passed(self.command, self.path, 0, b"")
+            given = (alter(came := ask(asked)) or came) if asks else (alter(nothing) or ask(asked))
             self.send_response(given.status)
             for name, value in given.headers.items():
                 if name.lower() not in {"content-length", "transfer-encoding", "connection"}:
                     self.send_header(name, value)
-            self.send_header("Content-Length", str(len(given.body)))
+            is_head = self.command == "HEAD"
+            self.send_header(
+                "Content-Length", given.headers.get("Content-Length", "0") if is_head else str(len(given.body))
+            )
             self.end_headers()
-            self.wfile.write(given.body)
+            self.wfile.write(b"" if is_head else given.body)
 
-        do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - the library's names
+        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815 - the library's names
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
+
+    def ask(request: urllib.request.Request) -> Passed:
+        method, path = request.get_method(), request.selector
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return Passed(method, path, answer.status, answer.read(), dict(answer.headers))
+        except urllib.error.HTTPError as refused:
+            return Passed(method, path, refused.code, refused.read(), dict(refused.headers))
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
