@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,13 +17,12 @@ from batchgen.executor.exchange import trouble_of
 from batchgen.executor.inflate import EncodingError, Inflate
 from batchgen.executor.patience import Patience
 from batchgen.executor.placement import Plan, complete, finish, is_unasked, placed, to_answer
-from batchgen.executor.proxies import Proxies, secrets_of
-from batchgen.model import Attempt, Charge, Pending, Phase, Provider, Receipt, Remedy, Verdict
+from batchgen.executor.protocol import Setup
+from batchgen.model import Attempt, Charge, Pending, Phase, Receipt, Remedy, Verdict
 from batchgen.providers.dialects import dialect
 from batchgen.providers.wire import header_view
 from batchgen.redact import opened, redacted
-from batchgen.runtime.clock import Clock, Offload
-from batchgen.storage import ImageFacts, ImageStore, PartFacts, Spool, Workspace, sniff
+from batchgen.storage import ImageFacts, PartFacts, Spool, sniff
 from batchgen.storage.structure import ends_whole, fault
 
 MOST_BYTES = 96 * 1024 * 1024
@@ -71,27 +70,20 @@ class _FailedError(Exception):
 class Downloads:
     """Fetches in two ways: the provider's own hosts, and public addresses that are checked as they resolve.
 
-    Sessions open with the first download. `own_headers` go where the key goes.
+    Sessions open with the first download. Headers of the provider's file go where the key goes.
     """
 
-    provider: Provider
-    key: str
-    own_headers: Mapping[str, str]
-    workspace: Workspace
-    store: ImageStore
-    clock: Clock
-    offload: Offload
-    proxies: Proxies
+    setup: Setup
     lookup: Lookup | None
     trust: Callable[[], ssl.SSLContext | bool]
 
     def __post_init__(self) -> None:
-        provider = self.provider
+        provider = self.setup.provider
         self._rules = Rules(URL(provider.base_url or "http://nowhere.invalid"), provider.download_hosts)
         speech = dialect(provider, provider.default_model)
-        self._authorization = dict(self.own_headers) | speech.authorization(provider, self.key)
-        self._secrets = secrets_of(self.key, self.own_headers)
-        self._patience = Patience(self.clock, self.offload)
+        self._authorization = dict(self.setup.own_headers) | speech.authorization(provider, self.setup.key or "")
+        self._secrets = self.setup.secrets
+        self._patience = Patience(self.setup.clock, self.setup.offload)
         self._sessions: dict[Origin, aiohttp.ClientSession] = {}
         self._validators: dict[Path, str] = {}
         self._fetched: dict[str, dict[str, Spool]] = {}
@@ -112,10 +104,10 @@ class Downloads:
         assert attempt is not None, "whoever asks for an image says where it goes"
         assert remote is not None, "and where it waits"
         name = f"{waiting.attempt_id}-{remote.slot}"
-        again = partial(finish, self.workspace, self.store, name)
+        again = partial(finish, self.setup.workspace, self.setup.store, name)
         receipt = await self._patience.insist(again)
         if not isinstance(receipt, Receipt):
-            spool = self.workspace.spool(name)
+            spool = self.setup.workspace.spool(name)
             address = opened(remote.url, self._secrets)
             if address is None:
                 return NotFetched("its address holds a key that is not set now: run with the key that drew it")
@@ -124,14 +116,14 @@ class Downloads:
                 return facts
             seen = sniff(facts.head, facts.path)
             if seen is None or is_unasked(seen, attempt.request):
-                await self.offload(spool.discard)
+                await self.setup.offload(spool.discard)
                 return NotFetched("what came is no image")
-            if broken := await self.offload(fault, seen, facts):
+            if broken := await self.setup.offload(fault, seen, facts):
                 return NotFetched(f"what came is no whole image: {broken}")
             asked = (attempt, remote.slot, spool, facts, seen)
             receipt = await self._patience.insist(self._landed, *asked, again=again)
         assert isinstance(receipt, Receipt), "it is whole in its spool"
-        self._fetched.setdefault(waiting.attempt_id, {})[name] = self.workspace.spool(name)
+        self._fetched.setdefault(waiting.attempt_id, {})[name] = self.setup.workspace.spool(name)
         return receipt
 
     def _landed(self, attempt: Attempt, slot: int, spool: Spool, facts: PartFacts, seen: ImageFacts) -> Receipt:
@@ -139,7 +131,7 @@ class Downloads:
         plan = Plan((placed(attempt, slot, facts, seen),), key=attempt.job_key)
         answer = to_answer(Receipt(attempt.id, Phase.COMPLETE, _PAID), plan, attempt.replaces)
         spool.finish(answer)
-        return complete(self.workspace, self.store, spool.attempt_id, answer)
+        return complete(self.setup.workspace, self.setup.store, spool.attempt_id, answer)
 
     def fetched(self, attempt_id: str) -> Sequence[Spool]:
         """Return the spools of an attempt's images that were fetched; they are named once."""
@@ -185,7 +177,7 @@ class Downloads:
 
     async def _way(self, url: URL, origin: Origin) -> tuple[URL, dict[str, Any]]:
         """Return the address to connect to, and how; through a proxy, a public name is resolved and checked here."""
-        how = self.proxies.options(url)
+        how = self.setup.proxies.options(url)
         if not how or origin is not Origin.PUBLIC or not url.raw_host:
             return url, how
         found = await PublicResolver(self.lookup).resolve(url.raw_host, url.port or 443)
@@ -205,7 +197,7 @@ class Downloads:
 
     def _check_status(self, status: int, expires: datetime | None) -> None:
         if status not in {200, 206}:
-            over = expires is not None and self.clock.now() >= expires
+            over = expires is not None and self.setup.clock.now() >= expires
             raise _FailedError(f"HTTP {status}", final=over and status in _GONE, absent=status in _GONE)
 
     async def _take(self, response: aiohttp.ClientResponse, spool: Spool, left: Left) -> PartFacts:
@@ -218,7 +210,7 @@ class Downloads:
         self._validators[part.path] = headers.get("etag", "") or headers.get("last-modified", "")
         try:
             if resumes:
-                part.write(await self.offload(left.path.read_bytes))
+                part.write(await self.setup.offload(left.path.read_bytes))
             async for chunk in response.content.iter_any():
                 for piece in inflate.feed(chunk):
                     part.write(piece)

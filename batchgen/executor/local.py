@@ -3,9 +3,9 @@
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from batchgen.catalog import find_model
@@ -17,19 +17,17 @@ from batchgen.executor.download import Downloads, NotFetched
 from batchgen.executor.exchange import Deadline, Exchange, post
 from batchgen.executor.part_writer import PartWriter, bring_home
 from batchgen.executor.placement import finish
-from batchgen.executor.protocol import Came
-from batchgen.executor.proxies import DIRECT, Proxies, secrets_of
+from batchgen.executor.protocol import Came, Setup
 from batchgen.executor.response_handler import ResponseHandler, cap_of
 from batchgen.executor.tasks import Tasks
-from batchgen.model import AT_STORE, MARKUP, Attempt, FileImage, Lost, Pending, Prepare, Provider, Receipt, UrlImage
+from batchgen.model import AT_STORE, MARKUP, Attempt, FileImage, Lost, Pending, Provider, Receipt, UrlImage
 from batchgen.providers.dialect import Dialect, Inputs
 from batchgen.providers.dialects import dialect
 from batchgen.providers.rules import to_send
 from batchgen.providers.uploads import UploadError, Uploads, gather, shrunk
 from batchgen.providers.wire import Params, WireRequest
-from batchgen.runtime.clock import Clock, Offload
 from batchgen.runtime.memo import kept
-from batchgen.storage import ImageStore, Spool, Workspace
+from batchgen.storage import Spool
 from batchgen.version import VERSION
 
 INPUT = "-input"
@@ -67,34 +65,22 @@ class LocalExecutor:
     """Makes attempts from this process; everything a server can do ends in a `Receipt`.
 
     Nothing connects before a session. What a dead process left in the spool of the folder, or of the spare one, is
-    collected from there: `spare` is a folder on another disk for paid answers that the output folder has no room for.
-    `own_headers` are the provider file's, with their values; these are secrets like the key.
+    collected from there.
     """
 
-    provider: Provider
-    key: str | None
-    workspace: Workspace
-    store: ImageStore
-    _: KW_ONLY
-    clock: Clock
-    offload: Offload
-    prepare: Prepare | None = None
-    wires: Wires | None = None
-    spare: Workspace | None = None
-    own_headers: Mapping[str, str] | None = None
-    proxies: Proxies = DIRECT
+    setup: Setup
+    wires: Wires = Wires()
 
     def __post_init__(self) -> None:
-        self._key, self._own_headers = self.key or "", dict(self.own_headers or {})
-        self._prepare, self._wires = self.prepare or Prepare(), self.wires or Wires()
+        setup = self.setup
+        self._key, self._own_headers = setup.key or "", dict(setup.own_headers)
         self._connections: Connections | None = None
         self._forms: dict[object, _Form] = {}
         self._landed: dict[str, Spool] = {}  # what is about to be forgotten
-        here = (self.workspace, self.store, self.clock, self.offload)
-        self._arrival = ResponseHandler(self.provider, *here, secrets_of(self.key, self.own_headers))
-        self._tasks = Tasks(self.provider, self.clock, self._arrival, self._ask)
-        shared = (self.provider, self._key, self._own_headers, *here, self.proxies)
-        self._downloads = Downloads(*shared, self._wires.lookup, self._trust)
+        here = (setup.workspace, setup.store, setup.clock, setup.offload)
+        self._arrival = ResponseHandler(setup.provider, *here, setup.secrets)
+        self._tasks = Tasks(setup.provider, setup.clock, self._arrival, self._ask)
+        self._downloads = Downloads(setup, self.wires.lookup, self._trust)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:
@@ -103,7 +89,7 @@ class LocalExecutor:
         At its end calls under way break off.
         """
         self._check()
-        self._connections = Connections(self.proxies, self._trust(), self._wires.connect_seconds)
+        self._connections = Connections(self.setup.proxies, self._trust(), self.wires.connect_seconds)
         try:
             yield
         finally:
@@ -113,10 +99,10 @@ class LocalExecutor:
 
     def _check(self) -> None:
         if self._key and not re.fullmatch(r"[\x21-\x7e]+", self._key):
-            name = self.provider.key_variable or "the key"
+            name = self.setup.provider.key_variable or "the key"
             raise AccountError(f"{name} holds blanks, line breaks or characters that no key has")
-        if not self.provider.base_url:
-            raise InputError(f"provider {self.provider.name} has no base URL: give one with --base-url")
+        if not self.setup.provider.base_url:
+            raise InputError(f"provider {self.setup.provider.name} has no base URL: give one with --base-url")
 
     async def execute(self, attempts: Sequence[Attempt]) -> Sequence[Came]:
         """Make these attempts side by side, each once."""
@@ -139,13 +125,13 @@ class LocalExecutor:
 
     def _spooled(self, attempt_ids: Sequence[str]) -> list[Receipt | str | Occupied | None]:
         """Say what lies in the spool of each attempt, after what was saved elsewhere has come back. Blocks."""
-        if self.spare:
-            bring_home(self.spare, self.workspace)
+        if self.setup.spare:
+            bring_home(self.setup.spare, self.setup.workspace)
         return [self._finished(one) for one in attempt_ids]
 
     def _finished(self, attempt_id: str) -> Receipt | str | Occupied | None:
         try:
-            return finish(self.workspace, self.store, attempt_id)
+            return finish(self.setup.workspace, self.setup.store, attempt_id)
         except Occupied as error:
             return error
 
@@ -162,10 +148,10 @@ class LocalExecutor:
 
     async def forget(self, attempt_id: str) -> None:
         """Remove the spool of an attempt, and those of its images that were fetched."""
-        spool = self._landed.pop(attempt_id, None) or self.workspace.spool(attempt_id)
-        await self.offload(spool.remove)
+        spool = self._landed.pop(attempt_id, None) or self.setup.workspace.spool(attempt_id)
+        await self.setup.offload(spool.remove)
         for spool in self._downloads.fetched(attempt_id):
-            await self.offload(spool.remove)
+            await self.setup.offload(spool.remove)
 
     async def _execute(self, attempt: Attempt) -> Receipt | Pending:
         if self._connections is None:
@@ -180,7 +166,7 @@ class LocalExecutor:
             return self._arrival.unsent(attempt, str(error), again=again)
         try:
             with Deadline(call, attempt.deadline):
-                await post(self._connections, wire, self._headers(attempt, form.speech), call, self.offload)
+                await post(self._connections, wire, self._headers(attempt, form.speech), call, self.setup.offload)
         finally:
             intake.close()
             if attempt.request.images or attempt.request.mask:
@@ -193,22 +179,23 @@ class LocalExecutor:
     async def _ask(self, question: WireRequest, attempt: Attempt) -> tuple[Exchange, PartWriter]:
         """Ask for the task of an attempt, once."""
         assert self._connections is not None, "tasks are asked for within a session"
-        speech = dialect(self.provider, attempt.model)
+        speech = dialect(self.setup.provider, attempt.model)
         call, intake = self._call(attempt, speech)
         try:
             with Deadline(call, ASK_SECONDS):
-                await post(self._connections, question, self._headers(attempt, speech), call, self.offload)
+                await post(self._connections, question, self._headers(attempt, speech), call, self.setup.offload)
         finally:
             intake.close()
         return call, intake
 
     def _call(self, attempt: Attempt, speech: Dialect) -> tuple[Exchange, PartWriter]:
-        intake = PartWriter(self.workspace.spool(attempt.id), self.spare.spool(attempt.id) if self.spare else None)
+        spare = self.setup.spare
+        intake = PartWriter(self.setup.workspace.spool(attempt.id), spare.spool(attempt.id) if spare else None)
 
         def body_of(status: int, encoding: str) -> Body:
             return Body(status, encoding, lambda: speech.reader(intake.open, cap_of(attempt), attempt.n))
 
-        return Exchange(self.clock, body_of), intake
+        return Exchange(self.setup.clock, body_of), intake
 
     async def _request(self, attempt: Attempt, form: "_Form") -> WireRequest:
         request = attempt.request
@@ -220,31 +207,31 @@ class LocalExecutor:
 
         def make() -> WireRequest:
             sent = dict(form.files)
-            uploads = gather(request.images, request.mask, self._prepare, fetched, markup=sent.pop(MARKUP, None))
-            extra = tuple((name, shrunk(Path(file.path), self._prepare)) for name, file in sent.items())
+            uploads = gather(request.images, request.mask, self.setup.prepare, fetched, markup=sent.pop(MARKUP, None))
+            extra = tuple((name, shrunk(Path(file.path), self.setup.prepare)) for name, file in sent.items())
             return form.speech.request(attempt, form.provider, form.texts, replace(uploads, params=extra))
 
-        return await self.offload(make)
+        return await self.setup.offload(make)
 
     def _form(self, attempt: Attempt) -> "_Form":
         """Return what goes into the request, but for the prompt."""
         request, model, inherited = attempt.request, attempt.model, attempt.inherited
 
         def made() -> _Form:
-            provider, behind = self.provider.at(model), dict(request.files)
+            provider, behind = self.setup.provider.at(model), dict(request.files)
             params = to_send(request, provider, find_model(model), inherited)
             texts = tuple((name, value) for name, value in params if name not in behind)
             files = tuple((name, behind[name]) for name, _ in params if name in behind)
-            return _Form(dialect(self.provider, model), provider, texts, files)
+            return _Form(dialect(self.setup.provider, model), provider, texts, files)
 
         return kept(self._forms, (request.form, model, inherited), made)
 
     async def _forget_inputs(self, attempt: Attempt) -> None:
         inputs = (*attempt.request.images, attempt.request.mask)
         for index in range(sum(isinstance(image, UrlImage) for image in inputs)):
-            spool = self.workspace.spool(f"{attempt.id}{INPUT}{index}")
+            spool = self.setup.workspace.spool(f"{attempt.id}{INPUT}{index}")
             if spool.path.exists():
-                await self.offload(spool.discard)
+                await self.setup.offload(spool.discard)
 
     async def _inputs(self, attempt: Attempt) -> dict[str, Path]:
         """Our own copies of the request's images that stand at addresses; they go with the attempt's spool."""
@@ -253,7 +240,7 @@ class LocalExecutor:
         urls = dict.fromkeys(image.url for image in inputs if isinstance(image, UrlImage))
         found: dict[str, Path] = {}
         for index, url in enumerate(urls):
-            facts = await self._downloads.fetch(url, self.workspace.spool(f"{attempt.id}{INPUT}{index}"))
+            facts = await self._downloads.fetch(url, self.setup.workspace.spool(f"{attempt.id}{INPUT}{index}"))
             if isinstance(facts, NotFetched):
                 raise InputFetchError(f"{url}: {facts.why}", final=facts.final or facts.absent)
             found[url] = facts.path
@@ -265,18 +252,18 @@ class LocalExecutor:
             "X-Client-Request-Id": attempt.id,
             "Accept-Encoding": "identity",
         }
-        headers |= self._own_headers | speech.authorization(self.provider, self._key)
-        if self.provider.idempotency_header:
-            headers[self.provider.idempotency_header] = attempt.id
+        headers |= self._own_headers | speech.authorization(self.setup.provider, self._key)
+        if self.setup.provider.idempotency_header:
+            headers[self.setup.provider.idempotency_header] = attempt.id
         return headers
 
     def _trust(self) -> ssl.SSLContext | bool:
-        if self._wires.ca_file is None:
+        if self.wires.ca_file is None:
             return True
         try:
-            return ssl.create_default_context(cafile=str(self._wires.ca_file))
+            return ssl.create_default_context(cafile=str(self.wires.ca_file))
         except OSError as error:
-            raise InputError(f"{self._wires.ca_file}: no certificates could be read: {error}") from error
+            raise InputError(f"{self.wires.ca_file}: no certificates could be read: {error}") from error
 
 
 def _as_left(one: Pending | Attempt, left: Receipt | str | Occupied | None) -> Came:

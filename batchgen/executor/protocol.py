@@ -1,10 +1,11 @@
 """What an executor is: the place where attempts are made, on this machine or elsewhere, at once or later."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Protocol
 
-from batchgen.executor.proxies import DIRECT, Proxies
+from batchgen.executor.proxies import DIRECT, Proxies, secrets_of
 from batchgen.model import Attempt, Lost, Pending, Prepare, Provider, Receipt
 from batchgen.runtime.clock import Clock, Offload
 from batchgen.storage import ImageStore, Workspace
@@ -42,25 +43,32 @@ class Executor(Protocol):
         """Throw away what was kept of an attempt, as the ledger has it. Harmless when there is nothing."""
 
 
-class MakeExecutor(Protocol):
-    """Makes an executor for one provider and one output folder.
+@dataclass(frozen=True, slots=True, repr=False)
+class Setup:
+    """What an executor works with: one provider, one output folder, and what all of a run has in common.
 
-    `spare` is a folder on another disk for answers that the output folder has no room for. `own_headers` are those of
-    the provider file, with their values, which are secrets like the key; `proxies` say what is reached through one.
+    `spare` is a folder on another disk for paid answers that the output folder has no room for; `collect` brings them
+    back. `own_headers` are those of the provider file, with their values, which are secrets like the key; `proxies` say
+    what is reached through one.
     """
 
-    def __call__(  # noqa: PLR0913 - collaborators, all but four by name
-        self,
-        provider: Provider,
-        key: str | None,
-        workspace: Workspace,
-        store: ImageStore,
-        /,
-        *,
-        clock: Clock,
-        offload: Offload,
-        prepare: Prepare | None,
-        spare: Workspace | None,
-        own_headers: Mapping[str, str] | None = None,
-        proxies: Proxies = DIRECT,
-    ) -> Executor: ...
+    provider: Provider
+    key: str | None
+    workspace: Workspace
+    store: ImageStore
+    _: KW_ONLY
+    clock: Clock
+    offload: Offload
+    prepare: Prepare = field(default_factory=Prepare)
+    spare: Workspace | None = None
+    own_headers: Mapping[str, str] = field(default_factory=dict)
+    proxies: Proxies = DIRECT
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no answer, and nobody who reads one, may see again."""
+        return secrets_of(self.key, self.own_headers)
+
+
+MakeExecutor = Callable[[Setup], Executor]
+"""Makes an executor for one provider and one output folder."""

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from batchgen.executor.local import LocalExecutor, Wires
+from batchgen.executor.protocol import Setup
 from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.model import Attempt, ImageRequest, Job, Operation, Prepare, Provider, Quote, Stems
 from batchgen.money import ZERO
@@ -196,17 +197,17 @@ class World:
     ) -> LocalExecutor:
         """Return the executor, in a session."""
         if self.executor is None:
-            self.executor = LocalExecutor(
+            setup = Setup(
                 self.provider,
                 self.key,
                 Workspace(self.root),
                 LocalStore(self.root),
                 clock=SystemClock(),
                 offload=in_place,
-                wires=wires,
-                prepare=prepare,
+                prepare=prepare or Prepare(),
                 proxies=proxies,
             )
+            self.executor = LocalExecutor(setup, wires or Wires())
             await self.sessions.enter_async_context(self.executor.session())
         return self.executor
 

@@ -1,16 +1,13 @@
 """A tiny executor that never says at once what an attempt brought: it accepts it, and tells at a later look."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 from batchgen.executor.local import LocalExecutor
-from batchgen.executor.protocol import Came
-from batchgen.executor.proxies import DIRECT, Proxies
-from batchgen.model import Attempt, Pending, Prepare, Provider, Receipt
-from batchgen.runtime.clock import Clock, Offload
-from batchgen.storage import ImageStore, Workspace
+from batchgen.executor.protocol import Came, Setup
+from batchgen.model import Attempt, Pending, Receipt
 
 LOOKS = 2
 """Looks at an attempt that bring nothing."""
@@ -22,33 +19,9 @@ class LateExecutor:
 
     looks = LOOKS
 
-    def __init__(
-        self,
-        provider: Provider,
-        key: str | None,
-        workspace: Workspace,
-        store: ImageStore,
-        *,
-        clock: Clock,
-        offload: Offload,
-        prepare: Prepare | None = None,
-        spare: Workspace | None = None,
-        own_headers: Mapping[str, str] | None = None,
-        proxies: Proxies = DIRECT,
-    ) -> None:
-        self._local = LocalExecutor(
-            provider,
-            key,
-            workspace,
-            store,
-            clock=clock,
-            offload=offload,
-            prepare=prepare,
-            spare=spare,
-            own_headers=own_headers,
-            proxies=proxies,
-        )
-        self._clock = clock
+    def __init__(self, setup: Setup) -> None:
+        self._local = LocalExecutor(setup)
+        self._clock = setup.clock
         self._looks = Counter[str]()
 
     def session(self) -> AbstractAsyncContextManager[None]:

@@ -8,6 +8,7 @@ import pytest
 
 from batchgen.errors import StorageError
 from batchgen.executor.local import LocalExecutor
+from batchgen.executor.protocol import Setup
 from batchgen.model import Lost, Pending, Receipt
 from batchgen.runtime.clock import SystemClock
 from batchgen.storage import LocalStore, Workspace
@@ -42,7 +43,7 @@ async def execute(world: Any, at: Any, attempt: Any, reply: bytes) -> Receipt:
 def executor_in(world: Any, at: Any = nowhere) -> LocalExecutor:
     """Return an executor that knows nothing of any other."""
     workspace, store = Workspace(world.root, at=at), LocalStore(world.root, at=at)
-    return LocalExecutor(world.provider, world.key, workspace, store, clock=SystemClock(), offload=in_place)
+    return LocalExecutor(Setup(world.provider, world.key, workspace, store, clock=SystemClock(), offload=in_place))
 
 
 async def finish(world: Any, attempt_id: str) -> Receipt | Lost:

@@ -8,6 +8,7 @@ import pytest
 
 from batchgen.errors import StorageError
 from batchgen.executor.local import LocalExecutor
+from batchgen.executor.protocol import Setup
 from batchgen.model import Attempt, Receipt
 from batchgen.runtime.clock import SystemClock
 from batchgen.storage import LocalStore, Part, Spool, Workspace
@@ -71,7 +72,8 @@ async def attempt(world: Any, kit: Any, home: Workspace, away: Workspace | None)
 def executor_in(world: Any, home: Workspace, away: Workspace | None) -> LocalExecutor:
     """Return an executor with a folder on another disk."""
     store = LocalStore(world.root)
-    return LocalExecutor(world.provider, world.key, home, store, clock=SystemClock(), offload=in_place, spare=away)
+    setup = Setup(world.provider, world.key, home, store, clock=SystemClock(), offload=in_place, spare=away)
+    return LocalExecutor(setup)
 
 
 async def collected(world: Any, away: Workspace, attempt: Attempt) -> Receipt:

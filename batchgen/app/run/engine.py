@@ -33,11 +33,8 @@ from batchgen.executor.cluster import (
     Receipts,
     is_installed,
 )
-from batchgen.executor.protocol import Executor, MakeExecutor
-from batchgen.executor.proxies import DIRECT, Proxies
+from batchgen.executor.protocol import Executor, MakeExecutor, Setup
 from batchgen.ledger import Ledger
-from batchgen.model import Prepare, Provider
-from batchgen.runtime.clock import Clock, Offload
 from batchgen.storage import ImageStore, Workspace
 from batchgen.storage.durable import make_root
 from batchgen.storage.images import ObjectStore, SharedFolder
@@ -78,24 +75,11 @@ def engine(project: Project, ledger: Ledger, watch: Watch) -> Iterator[MakeExecu
     cluster = RayCluster(address, owner, equip, rules.per_node, rules.linger)
     note: Callable[[str], object] = lambda why: watch.on_note(why, urgent=True)  # noqa: E731
 
-    def make(  # noqa: PLR0913 - as in the protocol
-        provider: Provider,
-        _key: str | None,
-        workspace: Workspace,
-        _store: ImageStore,
-        /,
-        *,
-        clock: Clock,
-        offload: Offload,  # noqa: ARG001
-        prepare: Prepare | None,
-        spare: Workspace | None,  # noqa: ARG001
-        own_headers: Mapping[str, str] | None = None,  # noqa: ARG001
-        proxies: Proxies = DIRECT,  # noqa: ARG001
-    ) -> Executor:
+    def make(setup: Setup) -> Executor:
         """Order what nodes need; keys, headers and proxies they look up by themselves."""
-        here = str(workspace.root.resolve()) if address == HERE else ""
-        order = Order(owner, provider, here, project.store, str(Path.cwd()), prepare, shard_of(project))
-        return ClusterExecutor(cluster, order, ledger.runs.number, clock, note)
+        here = str(setup.workspace.root.resolve()) if address == HERE else ""
+        order = Order(owner, setup.provider, here, project.store, str(Path.cwd()), setup.prepare, shard_of(project))
+        return ClusterExecutor(cluster, order, ledger.runs.number, setup.clock, note)
 
     try:
         yield make

@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
-from typing import Any
 
 from batchgen.app.config.lanes import Access, LaneConfig
 from batchgen.app.config.project import caps_of
@@ -17,7 +16,7 @@ from batchgen.engine.lane import Lane
 from batchgen.errors import Unreachable
 from batchgen.executor.batches import ProviderBatches
 from batchgen.executor.local import LocalExecutor
-from batchgen.executor.protocol import Executor
+from batchgen.executor.protocol import Executor, Setup
 from batchgen.executor.several import Executors
 from batchgen.ledger import account_mark
 from batchgen.limits import Breakers, Limiter, SharedPace
@@ -103,12 +102,20 @@ class _Opening:
         run = self.run
         key = access.key.reveal() if access.key else None
         revealed = {name: secret.reveal() for name, secret in access.headers.items()}
-        own: dict[str, Any] = {"own_headers": revealed} if revealed else {}
-        own |= {"proxies": run.proxies} if run.proxies.address else {}
-        own |= {"clock": run.project.clock, "offload": self.on_disk, "prepare": run.project.settings.prepare}
-        where = (provider, key, run.workspace, run.store)
-        executor = (run.make_executor or LocalExecutor)(*where, spare=run.fallback, **own)
-        return _Opened(config, provider, key, executor, ProviderBatches(*where, **own))
+        setup = Setup(
+            provider,
+            key,
+            run.workspace,
+            run.store,
+            clock=run.project.clock,
+            offload=self.on_disk,
+            prepare=run.project.settings.prepare,
+            spare=run.fallback,
+            own_headers=revealed,
+            proxies=run.proxies,
+        )
+        executor = (run.make_executor or LocalExecutor)(setup)
+        return _Opened(config, provider, key, executor, ProviderBatches(setup))
 
     async def lane(self, one: _Opened) -> Lane:
         run, settings, clock = self.run, one.config.settings, self.run.project.clock

@@ -28,7 +28,7 @@ class Order:
     output: str
     store: str
     folder: str
-    prepare: Prepare | None = None
+    prepare: Prepare = field(default_factory=Prepare)
     shard: str = ""
     version: str = VERSION
 

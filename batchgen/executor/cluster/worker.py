@@ -11,7 +11,7 @@ from batchgen.errors import BatchgenError, Exit, InputError, Occupied, StorageEr
 from batchgen.executor.cluster.order import HANDLE, Equip, Equipment, Fenced, NotDone, Order
 from batchgen.executor.cluster.receipts import Receipts
 from batchgen.executor.local import ELSEWHERE, LocalExecutor
-from batchgen.executor.protocol import Came
+from batchgen.executor.protocol import Came, Setup
 from batchgen.model import Attempt, Lost, Pending, Receipt
 from batchgen.runtime.clock import Clock, Offload, SystemClock
 from batchgen.runtime.offload import Threads
@@ -86,7 +86,7 @@ class NodeWorker:
 
     async def _get_ready(self, order: Order, with_what: Equipment) -> None:
         offload = self._stack.enter_context(Threads(THREADS, "disk"))
-        executor = LocalExecutor(
+        setup = Setup(
             order.provider,
             with_what.key,
             with_what.workspace,
@@ -97,6 +97,7 @@ class NodeWorker:
             own_headers=with_what.headers,
             proxies=with_what.proxies,
         )
+        executor = LocalExecutor(setup)
         await self._stack.enter_async_context(executor.session())
         self._hands[order] = Hand(executor, offload, with_what.receipts)
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from batchgen.executor.local import LocalExecutor
-from batchgen.executor.protocol import Executor, MakeExecutor
+from batchgen.executor.protocol import Executor, MakeExecutor, Setup
 from batchgen.ledger import nowhere
 from batchgen.mock import MockConfig, Rule
 from batchgen.mock.embedded import Handle, start_embedded
@@ -75,16 +75,9 @@ class Bench:
             at(name)
 
         with Threads(2, "disk") as offload:
-            executor = self.make(
-                self.provider,
-                "sk-conformance",
-                Workspace(self.root, at=step),
-                LocalStore(self.root, at=step),
-                clock=SystemClock(),
-                offload=offload,
-                prepare=None,
-                spare=None,
-            )
+            workspace, store = Workspace(self.root, at=step), LocalStore(self.root, at=step)
+            setup = Setup(self.provider, "sk-conformance", workspace, store, clock=SystemClock(), offload=offload)
+            executor = self.make(setup)
             async with executor.session():
                 yield executor
 

@@ -1,6 +1,6 @@
 """A cluster whose nodes are objects of this process: what a driver and its nodes tell each other, without a wire."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -8,11 +8,9 @@ from typing import Any
 from batchgen.executor.cluster import ClusterExecutor, Equipment, Order
 from batchgen.executor.cluster.order import Node
 from batchgen.executor.cluster.worker import NodeWorker
-from batchgen.executor.protocol import Came
-from batchgen.executor.proxies import DIRECT, Proxies
-from batchgen.model import Attempt, Pending, Prepare, Provider
-from batchgen.runtime.clock import Clock, Offload
-from batchgen.storage import ImageStore, Workspace
+from batchgen.executor.protocol import Came, Setup
+from batchgen.model import Attempt, Pending
+from batchgen.runtime.clock import Clock
 
 NODES = 2
 
@@ -55,24 +53,12 @@ class ClusterHere:
 class NodesExecutor:
     """A `ClusterExecutor` with its cluster, which ends with the session."""
 
-    def __init__(
-        self,
-        provider: Provider,
-        key: str | None,
-        workspace: Workspace,
-        store: ImageStore,
-        *,
-        clock: Clock,
-        offload: Offload,
-        prepare: Prepare | None = None,
-        spare: Workspace | None = None,
-        own_headers: Mapping[str, str] | None = None,
-        proxies: Proxies = DIRECT,
-    ) -> None:
-        equipment = Equipment(key, workspace, store, headers=own_headers or {}, proxies=proxies)
-        self._cluster = ClusterHere(lambda _order: equipment, clock)
-        order = Order("owner", provider, str(workspace.root), "", str(workspace.root), prepare)
-        self._driver = ClusterExecutor(self._cluster, order, 1, clock)
+    def __init__(self, setup: Setup) -> None:
+        equipment = Equipment(setup.key, setup.workspace, setup.store, headers=setup.own_headers, proxies=setup.proxies)
+        self._cluster = ClusterHere(lambda _order: equipment, setup.clock)
+        root = str(setup.workspace.root)
+        order = Order("owner", setup.provider, root, "", root, setup.prepare)
+        self._driver = ClusterExecutor(self._cluster, order, 1, setup.clock)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:

@@ -2,18 +2,16 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
 from batchgen.executor.cluster import ClusterExecutor, Equipment, Order
 from batchgen.executor.cluster.ray_cluster import RayCluster
-from batchgen.executor.protocol import Came
-from batchgen.executor.proxies import DIRECT, Proxies
-from batchgen.model import Attempt, Pending, Prepare, Provider
-from batchgen.runtime.clock import Clock, Offload
-from batchgen.storage import ImageStore, LocalStore, Workspace
+from batchgen.executor.protocol import Came, Setup
+from batchgen.model import Attempt, Pending
+from batchgen.storage import LocalStore, Workspace
 
 ADDRESS = "BATCHGEN_TESTS_RAY"
 """The variable that says where the cluster is."""
@@ -29,23 +27,11 @@ def equip(order: Order) -> Equipment:
 class RayExecutor:
     """A `ClusterExecutor` whose nodes are actors of a Ray cluster; each session has new ones."""
 
-    def __init__(
-        self,
-        provider: Provider,
-        key: str | None,
-        workspace: Workspace,
-        store: ImageStore,
-        *,
-        clock: Clock,
-        offload: Offload,
-        prepare: Prepare | None = None,
-        spare: Workspace | None = None,
-        own_headers: Mapping[str, str] | None = None,
-        proxies: Proxies = DIRECT,
-    ) -> None:
+    def __init__(self, setup: Setup) -> None:
         self._cluster = RayCluster(os.environ[ADDRESS], uuid4().hex, equip, linger=LINGER)
-        root = str(workspace.root)
-        self._driver = ClusterExecutor(self._cluster, Order("owner", provider, root, "", root, prepare), 1, clock)
+        root = str(setup.workspace.root)
+        order = Order("owner", setup.provider, root, "", root, setup.prepare)
+        self._driver = ClusterExecutor(self._cluster, order, 1, setup.clock)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:
