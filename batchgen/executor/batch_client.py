@@ -326,7 +326,7 @@ def _is_file(response: aiohttp.ClientResponse, offset: int) -> bool:
     headers = response.headers
     if response.status == 206 and not _starts_at(headers.get("Content-Range", ""), offset):
         return False
-    packed = response.status == 206 and not Inflate(headers.get("Content-Encoding", "")).is_plain
+    packed = response.status == 206 and Inflate(headers.get("Content-Encoding", "")).is_said
     return not packed and response.content_type != "text/html"
 
 
@@ -336,6 +336,8 @@ async def _unpacked(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     while chunk := await response.content.readany():
         for piece in inflate.feed(chunk):
             yield piece
+    for piece in inflate.end():
+        yield piece
 
 
 async def _after(pieces: AsyncIterator[bytes], skip: int) -> AsyncIterator[bytes]:

@@ -1,6 +1,6 @@
 """Takes an answer's bytes as they come: a success into images, anything else into a short text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from batchgen.executor.inflate import EncodingError, Inflate
 from batchgen.providers.decode import Bytes, DecodeError, Document, kind_of, parse
@@ -23,11 +23,7 @@ class Body:
         self._reader = reader() if 200 <= status < 300 else None
         self._small = bytearray()
         self._full = False
-        self._inflate: Inflate | None = None
-        try:
-            self._inflate = Inflate(encoding)
-        except EncodingError as error:
-            self._spoiled(TransportError.ENCODING, str(error))
+        self._inflate = Inflate(encoding)
 
     @property
     def done(self) -> bool:
@@ -39,23 +35,27 @@ class Body:
         """Take the next bytes from the wire: all of `chunk`, or its first `size`. It may be used again."""
         inflate, reader = self._inflate, self._reader
         if reader is None:
-            self._take_small(bytes(chunk[:size]))
-            return
-        if inflate is None or self.trouble:
+            self._take_small(inflate.feed(bytes(chunk[:size])))
+        elif self.trouble:
             self._keep(reader, bytes(chunk[:size]))
-            return
-        try:
-            if inflate.is_plain:
+        elif inflate.passes(chunk, size):
+            try:
                 reader.feed(chunk, size)
-                return
-            for piece in inflate.feed(bytes(chunk[:size])):
+            except DecodeError as error:
+                self._spoiled(TransportError(error.code), str(error))
+                self._keep(reader, bytes(chunk[:size]))
+        else:
+            self._unpack(reader, inflate.feed(bytes(chunk[:size])))
+
+    def _unpack(self, reader: Reader, pieces: Iterable[bytes]) -> None:
+        """Feed what is unpacked; what cannot be is kept as it came."""
+        try:
+            for piece in pieces:
                 reader.feed(piece)
-        except EncodingError as error:
-            self._spoiled(TransportError.ENCODING, str(error))
-            self._keep(reader, bytes(chunk[:size]))
-        except DecodeError as error:
-            self._spoiled(TransportError(error.code), str(error))
-            self._keep(reader, bytes(chunk[:size]))
+        except (EncodingError, DecodeError) as error:
+            code = TransportError.ENCODING if isinstance(error, EncodingError) else TransportError(error.code)
+            self._spoiled(code, str(error))
+            self._keep(reader, self._inflate.rest)
 
     def _keep(self, reader: Reader, chunk: bytes) -> None:
         """Keep what was paid for and cannot be read, up to the most that an answer may hold."""
@@ -64,31 +64,28 @@ class Body:
         except DecodeError:
             self._full = True
 
-    def _take_small(self, chunk: bytes) -> None:
+    def _take_small(self, pieces: Iterable[bytes]) -> None:
         """Take a body that is no success: a short one, or the beginning of it."""
-        pieces = [chunk]
-        if self._inflate is not None and self.trouble is None:
-            try:
-                pieces = list(self._limited(self._inflate, chunk))
-            except EncodingError as error:
-                self._spoiled(TransportError.ENCODING, str(error))
-        for piece in pieces:
-            self._small += piece[: SMALL - len(self._small)]
-
-    def _limited(self, inflate: Inflate, chunk: bytes) -> list[bytes]:
-        room, pieces = SMALL - len(self._small), list[bytes]()
-        for piece in inflate.feed(chunk):
-            pieces.append(piece)
-            room -= len(piece)
-            if room <= 0:
-                break
-        return pieces
+        if self.trouble:
+            return
+        try:
+            for piece in pieces:
+                self._small += piece[: SMALL - len(self._small)]
+                if len(self._small) >= SMALL:
+                    return
+        except EncodingError as error:
+            self._spoiled(TransportError.ENCODING, str(error))
+            self._small += self._inflate.rest[: SMALL - len(self._small)]
 
     def _spoiled(self, trouble: TransportError, detail: str) -> None:
         self.trouble, self.detail = trouble, detail
 
     def close(self) -> Document:
         """Say what came, read as far as it can be."""
+        if self._reader is None:
+            self._take_small(self._inflate.end())
+        elif not self.trouble:
+            self._unpack(self._reader, self._inflate.end())
         if self._reader is not None:
             document = self._reader.close()
             if self._reader.closed and not document.whole and self.trouble is None:

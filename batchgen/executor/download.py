@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -22,7 +22,7 @@ from batchgen.model import Attempt, Charge, Pending, Phase, Receipt, Remedy, Ver
 from batchgen.providers.dialects import dialect
 from batchgen.providers.wire import header_view
 from batchgen.redact import opened, redacted
-from batchgen.storage import ImageFacts, PartFacts, Spool, sniff
+from batchgen.storage import ImageFacts, Part, PartFacts, Spool, sniff
 from batchgen.storage.structure import ends_whole, fault
 
 MOST_BYTES = 96 * 1024 * 1024
@@ -79,7 +79,8 @@ class Downloads:
 
     def __post_init__(self) -> None:
         provider = self.setup.provider
-        self._rules = Rules(URL(provider.base_url or "http://nowhere.invalid"), provider.download_hosts)
+        self._base = URL(provider.base_url or "http://nowhere.invalid")
+        self._rules = Rules(self._base, provider.download_hosts)
         speech = dialect(provider, provider.default_model)
         self._authorization = dict(self.setup.own_headers) | speech.authorization(provider, self.setup.key or "")
         self._secrets = self.setup.secrets
@@ -141,6 +142,8 @@ class Downloads:
         """Fetch an address into a spool, once."""
         try:
             address = URL(url, encoded=True)
+            if url[:1] == "/" != url[1:2]:  # on the provider's own host
+                address = self._base.join(address)
         except ValueError:
             return NotFetched("the address is no URL", final=True)
         try:
@@ -212,10 +215,8 @@ class Downloads:
             if resumes:
                 part.write(await self.setup.offload(left.path.read_bytes))
             async for chunk in response.content.iter_any():
-                for piece in inflate.feed(chunk):
-                    part.write(piece)
-                    if part.bytes > MOST_BYTES:
-                        raise _FailedError(f"the image is larger than {MOST_BYTES:,} bytes", final=True)
+                _write(part, inflate.feed(chunk))
+            _write(part, inflate.end())
         finally:
             facts = part.close()
         seen = sniff(facts.head, facts.path)
@@ -246,3 +247,11 @@ class Downloads:
                 requote_redirect_url=False,
             )
         return self._sessions[origin]
+
+
+def _write(part: Part, pieces: Iterable[bytes]) -> None:
+    """Write unpacked pieces; they may be far more than came."""
+    for piece in pieces:
+        part.write(piece)
+        if part.bytes > MOST_BYTES:
+            raise _FailedError(f"the image is larger than {MOST_BYTES:,} bytes", final=True)

@@ -1,6 +1,7 @@
 """Images that wait at an address: fetched from where they may be, resumed, and never drawn again."""
 
 import asyncio
+import gzip
 import ipaddress
 import socket
 from dataclasses import dataclass, field, replace
@@ -59,6 +60,28 @@ async def test_a_image_is_fetched_to_its_place(world: Any, kit: Any) -> None:
     assert seen.headers["authorization"] == f"Bearer {kit.key}"
     await world.executor.forget("a9")
     assert not list((world.root / "spool").iterdir())
+
+
+async def test_an_address_without_a_host_is_the_providers_own(world: Any, kit: Any) -> None:
+    """Whoever serves images itself may leave its name away; what was paid for is fetched, with the key."""
+    data = kit.image()
+    world.server.reply = kit.sends(kit.response(data))
+    found = await fetch(world, "/files/1.png?sig=%2B")
+    assert isinstance(found, StoredImage)
+    assert world.file(found.path) == data
+    (seen,) = world.server.seen
+    assert (seen.target, seen.headers["authorization"]) == ("/files/1.png?sig=%2B", f"Bearer {kit.key}")
+
+
+@pytest.mark.parametrize("packed", [True, False])
+async def test_an_image_is_fetched_whatever_is_said_of_its_packing(world: Any, kit: Any, packed: bool) -> None:
+    """Packed and not said, or said and not packed."""
+    data = kit.image()
+    sent = kit.response(gzip.compress(data)) if packed else kit.response(data, Content_Encoding="gzip")
+    world.server.reply = kit.sends(sent)
+    found = await fetch(world, f"{world.server.url}/files/1.png")
+    assert isinstance(found, StoredImage)
+    assert world.file(found.path) == data
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import itertools
 import json
 import socket
 import zlib
@@ -270,6 +271,40 @@ async def test_packed_answers_are_read(world: Any, kit: Any, window: int) -> Non
         world.attempt(), kit.response(zlib.compress(kit.answer(data), wbits=window), Content_Encoding=name)
     )
     assert world.file(receipt.images[0].path) == data
+
+
+@pytest.mark.parametrize("name", ["gzip", "deflate", "br", "utf-8", "none", "aws-chunked"])
+@pytest.mark.parametrize("piece", [0, 1])
+async def test_an_answer_that_is_not_packed_is_read_whatever_is_said_of_it(
+    world: Any, kit: Any, name: str, piece: int
+) -> None:
+    """A gateway that unpacks and leaves the header, or writes something else into it."""
+    data = kit.image()
+    sent = kit.response(kit.answer(data), Content_Encoding=name)
+    receipt = await world.execute(world.attempt(), kit.sends(sent, piece))
+    assert world.file(receipt.images[0].path) == data
+
+
+@pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.parametrize("piece", [0, 1])
+async def test_an_answer_that_is_packed_is_read_though_nothing_says_so(
+    world: Any, kit: Any, members: int, piece: int
+) -> None:
+    """A gateway that takes the header away and leaves the body, in one member or in several."""
+    data = kit.image()
+    text = kit.answer(data)
+    cuts = [len(text) * at // members for at in range(members + 1)]
+    packed = b"".join(zlib.compress(text[a:b], wbits=31) for a, b in itertools.pairwise(cuts))
+    receipt = await world.execute(world.attempt(), kit.sends(kit.response(packed), piece))
+    assert world.file(receipt.images[0].path) == data
+
+
+async def test_a_refusal_is_read_however_it_is_packed(world: Any, kit: Any) -> None:
+    """Packed and not said, or said and not packed: its words decide."""
+    words = json.dumps({"error": {"message": "no", "code": "insufficient_quota"}}).encode()
+    for body, name in ((zlib.compress(words, wbits=31), ""), (words, "gzip"), (words, "br")):
+        refusal = kit.response(body, status="400 Bad Request", Content_Encoding=name)
+        check(await world.execute(world.attempt(), refusal), NO, Remedy.STOP_ACCOUNT, "insufficient_quota")
 
 
 @pytest.mark.parametrize(("body", "name"), [(b"not gzip at all", "gzip"), (b"xyz", "br"), (b"xyz", "gzip, gzip")])
