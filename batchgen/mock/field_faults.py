@@ -142,7 +142,10 @@ def _refusals(table: Mapping[str, words.Words], about: str, *, charged: bool) ->
     return {name: Fault(f"{said.status}: {about}", charged, reply=said) for name, said in table.items()}
 
 
-CHARGED_MODERATION = {"moderation_seedream_output", "moderation_inspection", "moderation_in_500", "moderation_finish"}
+CHARGED_MODERATION = {
+    *("moderation_seedream_output", "moderation_inspection", "moderation_in_500", "moderation_finish"),
+    "moderation_entry",
+}
 FIELD: dict[str, Fault] = {
     **STREAMS,
     **SHAPES,

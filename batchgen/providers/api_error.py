@@ -5,12 +5,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from batchgen.providers.json_text import mapping, sequence
+from batchgen.catalog.answers import plain
+from batchgen.providers.json_text import mapping, sequence, word
 from batchgen.providers.retry_after import wait_in
 
 _VIOLATIONS = re.compile(r"safety_violations=\[([^\]]{0,200})\]")
 _WORDS = 4000
-_INNER = ("innererror", "inner_error", "innerError")
+_INNER = "innererror"
+_CODES = ("code", "errorcode", "errcode", "statuscode")
+_MESSAGES = ("message", "msg", "errormessage", "errormsg", "errmsg", "errordescription", "detail", "error", "title")
+"""Names of an error's code and words, as `plain` writes them; the first that says something counts."""
+_OF_A_GOOD_ONE = frozenset(
+    ["created", "data", "usage", "id", "object", "model", "size", "quality", "output_format", "background"]
+)
+"""Names in an answer that complain of nothing."""
+_FAILED = frozenset({"failed", "failure", "fail", "error"})
+_FINE = frozenset({"ok", "success", "succeeded"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +50,39 @@ class ApiError:
 def complaint(value: Any) -> ApiError | None:
     """Find the error in a body; None when it holds none.
 
-    Understood: `{"error": {...}}`, that in a list, `{"error": "words"}`, `{"errors": [...]}`, `{"detail": ...}` and a
-    bare `{"code": ..., "message": ...}`.
+    Understood: `{"error": {...}}`, that in a list, `{"error": "words"}`, `{"error": true, "message": ...}`,
+    `{"errors": [...]}`, `{"detail": ...}` and a bare `{"code": ..., "message": ...}`.
     """
     if isinstance(value, list) and value and isinstance(value[0], dict) and value[0].get("error"):
         value = value[0]
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or value.keys() <= _OF_A_GOOD_ONE:
         return None
-    found = value.get("error")
-    if not found and isinstance(value.get("errors"), list) and value["errors"]:
-        found = value["errors"][0]
-    if found:
-        read = _read(found)
-        beside = value.get("code") if isinstance(value.get("code"), str) and not read.code else read.code
-        return replace(read, code=_text(beside), wait=wait_in(found) or wait_in(value))
-    if value.get("data") is None and "choices" not in value:
-        found = value.get("detail") or (value if value.get("message") or value.get("msg") else None)
+    told = _plainly(value)
+    if found := told.get("error") or sequence(told.get("errors")):
+        read = _read(found if isinstance(found, Mapping | list) else told)
+        code = read.code or _text(word(told.get("code")))
+        return replace(read, code=code, wait=wait_in(found) or wait_in(value))
+    if "choices" in told or (told.get("data") is not None and not _says_failed(told)):
+        return None
+    found = told.get("detail") or (told if _first(told, _MESSAGES) else None)
     return replace(_read(found), bare=True, wait=wait_in(value)) if found else None
+
+
+def _says_failed(told: Mapping[str, Any]) -> bool:
+    """Whether what is wrapped around an answer's data says that there is none."""
+    if told.get("success") is False or told.get("ok") is False or plain(_text(told.get("status"))) in _FAILED:
+        return True
+    code = _first(told, _CODES)
+    return code.strip("0") not in {"", "2"} and plain(code) not in _FINE  # 0, 200 and 20000 are fine
+
+
+def _plainly(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an object under plain names; of several that are one name then, the first counts."""
+    return {plain(str(name)): inner for name, inner in reversed(list(found.items()))}
+
+
+def _first(told: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    return next((_text(told[name]) for name in names if told.get(name)), "")
 
 
 def _read(found: Any) -> ApiError:
@@ -64,27 +90,28 @@ def _read(found: Any) -> ApiError:
         found = found[0] if found else {}
     if not isinstance(found, Mapping):
         return ApiError(message=_text(found))
-    inner = found.get("error")
-    if isinstance(inner, Mapping) and "message" not in found:
+    told = _plainly(found)
+    inner = told.get("error")
+    if isinstance(inner, Mapping) and "message" not in told:
         return _read(inner)
-    message = _text(found.get("message") or found.get("msg") or found.get("detail") or inner)
-    details = mapping(found.get("moderation_details"))
+    message = _first(told, _MESSAGES)
+    details = mapping(told.get("moderationdetails"))
     return ApiError(
-        code=_text(found.get("code")),
-        type=_text(found.get("type")),
+        code=_first(told, _CODES),
+        type=_text(told.get("type")),
         message=message,
-        param=_text(found.get("param")),
+        param=_text(told.get("param")),
         stage=_text(details.get("moderation_stage")),
         categories=_categories(details.get("categories"), message),
-        codes=_codes(found),
+        codes=_codes(told),
     )
 
 
-def _codes(found: Mapping[str, Any]) -> tuple[str, ...]:
+def _codes(told: Mapping[str, Any]) -> tuple[str, ...]:
     """Further names: a status beside the code, the code of an error inside it, and the reasons in its details."""
-    inner = [found[name] for name in _INNER if isinstance(found.get(name), Mapping)]
-    details = [one for one in sequence(found.get("details"))[:10] if isinstance(one, Mapping)]
-    named = (found.get("status"), *(one.get("code") for one in inner), *(one.get("reason") for one in details))
+    details = [one for one in sequence(told.get("details"))[:10] if isinstance(one, Mapping)]
+    inner = mapping(told.get(_INNER)).get("code")
+    named = (told.get("status"), word(told.get("error")), inner, *(one.get("reason") for one in details))
     return tuple(_text(one)[:200] for one in named if one)
 
 

@@ -89,8 +89,10 @@ def read(document: Document, attempt: Attempt) -> Answer:
         items = found or items
     images_in = bool(attempt.request.images or attempt.request.files)
     usage = usage_of(answer, takes_images=images_in)
-    known = bool(usable) or any(item.usable for item in items) or _is_answer(entries, usage)
-    return Answer(items, usage, echo_of(answer), said_in(document.value), known, shape=shape)
+    complaint = None if usable else said_in(document.value)
+    failed = complaint is not None and complaint.bare
+    known = any(item.usable for item in items) or (_is_answer(entries, usage) and not failed)
+    return Answer(items, usage, echo_of(answer), complaint, known, shape=shape)
 
 
 def _wrapped(usable: Iterable[Item]) -> str:
@@ -102,11 +104,11 @@ def _wrapped(usable: Iterable[Item]) -> str:
 def _is_answer(entries: Any, usage: Usage | None) -> bool:
     """Whether a document without an image is an answer of this API all the same: a list of images, or a bill for some.
 
-    A list whose entries all speak of something else is none.
+    A list whose entries all speak of something else is none, and neither is anything in a list's place.
     """
     if isinstance(entries, list):
         return not entries or not all(isinstance(entry, Mapping) and _is_foreign(entry) for entry in entries)
-    return usage is not None and usage.output is not None
+    return entries is None and usage is not None and usage.output is not None
 
 
 def _is_foreign(entry: Mapping[str, Any]) -> bool:

@@ -33,10 +33,23 @@ def images_anywhere(document: Document) -> tuple[tuple[Item, ...], str]:
 def said_in(value: Any) -> ApiError | None:
     """Say what an answer complains of: an error in it, or a status that says moderation."""
     found = complaint(value)
-    if found and not found.bare:
+    if found and not found.bare and (found.message or found.code):
         return found
     withheld = refusal_in(value)
-    return ApiError(code=withheld, message=found.message if found else withheld) if withheld else found
+    if withheld:
+        return ApiError(code=withheld, message=found.message if found else withheld)
+    return _error_in(value) or found
+
+
+def _error_in(value: Any, depth: int = 0) -> ApiError | None:
+    """Return the error of an entry, or of what is wrapped in an answer."""
+    if depth > _DEEPEST or not isinstance(value, dict | list):
+        return None
+    found = complaint(value)
+    if found and not found.bare and (found.message or found.code):
+        return found
+    inside = list(value.values()) if isinstance(value, dict) else value
+    return next((said for one in inside[:_MOST] if (said := _error_in(one, depth + 1))), None)
 
 
 def refusal_in(value: Any, depth: int = 0) -> str:

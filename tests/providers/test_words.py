@@ -29,6 +29,19 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
         ({"detail": [{"msg": "m", "type": "missing"}]}, "", "m"),
         ({"code": "c", "message": "m"}, "c", "m"),
         ({"error": {"message": "m"}, "data": []}, "", "m"),
+        ({"error": True, "message": "m"}, "", "m"),
+        ({"message": "m", "errors": {"size": ["bad"]}}, "", "m"),
+        ({"statusCode": 400, "error": "Bad Request", "message": "m"}, "400", "m"),
+        ({"Error": {"Code": "c", "Message": "m"}}, "c", "m"),
+        ({"error_code": 17, "error_msg": "m", "log_id": 1}, "17", "m"),
+        ({"errcode": "c", "errmsg": "m"}, "c", "m"),
+        ({"error": "c", "error_description": "m"}, "", "m"),
+        ({"type": "about:blank", "title": "t", "detail": "m", "status": 400}, "", "m"),
+        ({"code": "c", "message": "m", "data": []}, "c", "m"),
+        ({"code": 1001, "msg": "m", "data": {}}, "1001", "m"),
+        ({"code": 1001, "msg": "m", "data": {"trace": "t"}}, "1001", "m"),
+        ({"success": False, "message": "m", "data": []}, "", "m"),
+        ({"status": "FAILED", "message": "m", "data": []}, "", "m"),
     ],
 )
 def test_errors_in_every_shape(body: Any, code: str, message: str) -> None:
@@ -38,7 +51,27 @@ def test_errors_in_every_shape(body: Any, code: str, message: str) -> None:
     assert (found.code, found.message) == (code, message)
 
 
-@pytest.mark.parametrize("body", [None, [], "x", 1, {}, {"error": None}, {"data": []}, {"data": [], "message": "hi"}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(
+            None,
+            [],
+            "x",
+            1,
+            {},
+            {"error": None},
+            {"error": False, "data": []},
+            {"error": [], "message": "hi", "data": []},
+        ),
+        *({"data": []}, {"data": [], "message": "hi"}, {"code": 0, "data": [], "message": "hi"}),
+        *({"code": "200", "data": [], "msg": "hi"}, {"code": 20000, "data": [], "message": "OK"}),
+        *(
+            {"status": "success", "success": True, "message": "hi", "data": []},
+            {"code": "Success", "data": {}, "msg": "m"},
+        ),
+    ],
+)
 def test_no_error_is_none(body: Any) -> None:
     """A success is not mistaken for an error."""
     assert complaint(body) is None
