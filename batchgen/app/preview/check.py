@@ -234,17 +234,12 @@ def check(project: Project, only: Sequence[str] = (), asked: Fingerprint | None 
 
 def concluded(project: Project, manifest_summary: ManifestSummary, unmet: tuple[Problem, ...] = ()) -> CheckResult:
     """Add what is wrong or doubtful apart from single jobs to what was found of those."""
-    late = (*_needs_deadline(project), *_one_by_one(project))
     told = delivery.problems(project.settings.notify, project.variables, project.manifest.notify_place)
-    words = "" if project.manifest.errors else too_many(project, manifest_summary.images)
-    many = (Problem(words, Place(str(project.manifest.path)), Severity.WARNING),) if words else ()
-    errors = (*late, *told, *unmet, *manifest_summary.problems)
+    errors = (*_wrong(project), *told, *unmet, *manifest_summary.problems)
+    place = Place(str(project.manifest.path))
+    doubts = (Problem(why, place, Severity.WARNING) for why in _doubtful(project, manifest_summary.images))
     more = manifest_summary.more + max(0, len(errors) - MOST)
-    return CheckResult(
-        (*errors, *many, *_unchecked(project), *_only_flagged(project), *manifest_summary.warnings)[:MOST],
-        manifest_summary,
-        more,
-    )
+    return CheckResult((*errors, *doubts, *manifest_summary.warnings)[:MOST], manifest_summary, more)
 
 
 def _looked_at(
@@ -254,45 +249,32 @@ def _looked_at(
     return examiner, manifest.check(project.manifest, examiner.look, project.settings.bad_rows, part)
 
 
-def _unchecked(project: Project) -> tuple[Problem, ...]:
-    """Doubt a check of prompts that nobody makes."""
-    if project.settings.moderation_check is ModerationCheck.NO or any(
-        lane.provider.moderations for lane in project.lanes
-    ):
-        return ()
-    why = f"moderation_check: {project.providers} has no moderation endpoint that is known; prompts are not checked"
-    return (Problem(why, Place(str(project.manifest.path)), Severity.WARNING),)
-
-
-def _only_flagged(project: Project) -> tuple[Problem, ...]:
-    """Doubt that what batches bring is drawn once more: its checks only flag it."""
-    settings = project.settings
-    if settings.on_check is not OnCheck.RETRY_ONCE or settings.route is RouteChoice.SYNC:
-        return ()
-    why = "on_check: retry-once draws again what calls bring; what batches bring is flagged"
-    return (Problem(why, Place(str(project.manifest.path)), Severity.WARNING),)
-
-
-def _needs_deadline(project: Project) -> tuple[Problem, ...]:
-    """Refuse the automatic route without a deadline: nothing says when batches have to give way."""
+def _wrong(project: Project) -> Iterator[Problem]:
+    """Refuse a route without its deadline, and what is for one provider where there are several."""
     settings, place = project.settings, Place(str(project.manifest.path))
-    if settings.route is not RouteChoice.AUTO or settings.batch.ready_by is not None:
-        return ()
-    why = 'route: auto needs to know until when: batch: {ready_by: "07:00"}, or a duration such as 6h'
-    return (Problem(why, place),)
-
-
-def _one_by_one(project: Project) -> tuple[Problem, ...]:
-    """Refuse what is for one provider where there are several."""
-    settings, place = project.settings, project.lanes[0].place or Place(str(project.manifest.path))
-    if len(project.lanes) == 1:
-        return ()
+    if settings.route is RouteChoice.AUTO and settings.batch.ready_by is None:
+        why = 'route: auto needs to know until when: batch: {ready_by: "07:00"}, or a duration such as 6h'
+        yield Problem(why, place)
     alone = {
         f"route: {settings.route}": settings.route is not RouteChoice.SYNC,
         f"engine: {settings.engine}": settings.engine is not EngineChoice.LOCAL,
     }
-    why = "is for one provider: leave it out, or name a single provider"
-    return tuple(Problem(f"{what} {why}", place) for what, is_so in alone.items() if is_so)
+    for what in (what for what, is_so in alone.items() if is_so and len(project.lanes) > 1):
+        why = f"{what} is for one provider: leave it out, or name a single provider"
+        yield Problem(why, project.lanes[0].place or place)
+
+
+def _doubtful(project: Project, images: int) -> Iterator[str]:
+    """Doubt a great many images, a check of prompts that nobody makes, and that batches draw once more."""
+    settings = project.settings
+    if not project.manifest.errors and (why := too_many(project, images)):
+        yield why
+    if settings.moderation_check is not ModerationCheck.NO and not any(
+        lane.provider.moderations for lane in project.lanes
+    ):
+        yield f"moderation_check: {project.providers} has no moderation endpoint that is known; prompts are not checked"
+    if settings.on_check is OnCheck.RETRY_ONCE and settings.route is not RouteChoice.SYNC:
+        yield "on_check: retry-once draws again what calls bring; what batches bring is flagged"
 
 
 def too_many(project: Project, images: int) -> str:

@@ -22,6 +22,7 @@ from batchgen.version import VERSION
 
 KEPT = "check"
 """Among a run's counts: what its check found."""
+_COUNTS = ("rows", "images", "ranked")
 
 
 class KeptCheck(NamedTuple):
@@ -65,22 +66,13 @@ def _says_all(found: ManifestSummary) -> bool:
 
 def _facts(found: ManifestSummary) -> dict[str, Any]:
     doubts = [(one.message, one.place and (one.place.file, one.place.line, one.place.column)) for one in found.warnings]
-    counts = {"rows": found.rows, "images": found.images, "ranked": found.ranked}
-    return {**counts, "tags": found.tags, "warnings": doubts}
+    return {**{name: getattr(found, name) for name in _COUNTS}, "tags": found.tags, "warnings": doubts}
 
 
 def _summary(facts: Mapping[str, Any]) -> ManifestSummary:
     doubts = [Problem(text, place and Place(*place), Severity.WARNING) for text, place in facts["warnings"]]
-    return ManifestSummary(
-        facts["rows"],
-        facts["rows"],
-        0,
-        0,
-        facts["images"],
-        warnings=tuple(doubts),
-        tags=tuple(facts["tags"]),
-        ranked=facts["ranked"],
-    )
+    plain, rows = {name: facts[name] for name in _COUNTS}, facts["rows"]
+    return ManifestSummary(**plain, planned=rows, warnings=tuple(doubts), tags=tuple(facts["tags"]))
 
 
 def _source(project: Project, options: Options) -> str:

@@ -13,7 +13,7 @@ from unicodedata import category
 from batchgen import reporter
 from batchgen.app.notebook import Facts, Shown
 from batchgen.app.output.maintain import opened
-from batchgen.app.review.edited_table import checked, rows
+from batchgen.app.review.reworded import checked, rows
 from batchgen.errors import InputError, Locked, Place, Problem, Severity
 from batchgen.ledger import Judged, Ledger, Review
 from batchgen.storage import ImageStore, Workspace

@@ -20,9 +20,8 @@ from batchgen.app.notify.alerts import alert
 from batchgen.app.notify.news import News
 from batchgen.app.output import sidecars
 from batchgen.app.output.derive import Source
-from batchgen.app.output.fallback_spool import fallback_spool, leave
 from batchgen.app.output.measures import RunDerivatives
-from batchgen.app.output.recovery import clear_spool, put_back
+from batchgen.app.output.recovery import clear_spool, fallback_spool, leave, put_back
 from batchgen.app.preview.check import CheckResult, too_many
 from batchgen.app.preview.kept_check import KeptCheck
 from batchgen.app.review import reworded
