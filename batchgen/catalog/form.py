@@ -6,11 +6,14 @@ text, so that an amount of money never passes through a float.
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
+from enum import EnumType, StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args, get_origin
 
 from batchgen import yaml_tree
 from batchgen.errors import InputError, Place, Problem, by_place
@@ -18,6 +21,7 @@ from batchgen.text import safe
 from batchgen.yaml_tree import Node
 
 T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
 Kind = Callable[[Node], T]
 
 _READING = yaml_tree.Reading("the file", empty=frozenset({"", "~", "null", "Null", "NULL"}))
@@ -166,6 +170,12 @@ def one_of(*words: str) -> Kind[str]:
     return reader
 
 
+def word_of(kind: type[E]) -> Kind[E]:
+    """Take a word of these."""
+    word = one_of(*kind)
+    return lambda node: kind(word(node))
+
+
 def several(kind: Kind[T]) -> Kind[tuple[T, ...]]:
     """Return a list."""
 
@@ -189,18 +199,18 @@ def table(kind: Kind[T], key: Kind[Any] = text) -> Kind[tuple[tuple[Any, T], ...
     return reader
 
 
-def record(fields: Mapping[str, Kind[Any]], needed: tuple[str, ...] = ()) -> Kind[dict[str, Any]]:
+def record(known: Mapping[str, Kind[Any]], needed: tuple[str, ...] = ()) -> Kind[dict[str, Any]]:
     """Return a mapping with known keys; only those that stand there are in the result."""
 
     def reader(node: Node) -> dict[str, Any]:
         entries, faults = _entries(node)
         faults += [
-            Problem(f"unknown key {safe(name, 40)!r}{nearest(name, fields)}", _place(node, name))
+            Problem(f"unknown key {safe(name, 40)!r}{nearest(name, known)}", _place(node, name))
             for name in entries
-            if name not in fields
+            if name not in known
         ]
         faults += [Problem(f"{name!r} is missing", node.place) for name in needed if name not in entries]
-        return _gather([(name, fields[name], value) for name, value in entries.items() if name in fields], faults)
+        return _gather([(name, known[name], value) for name, value in entries.items() if name in known], faults)
 
     return reader
 
@@ -227,3 +237,28 @@ def _gather(parts: list[tuple[str, Kind[Any], Node]], faults: list[Problem]) -> 
     if faults:
         raise FormError(*faults)
     return values
+
+
+def kinds(noun: Any) -> dict[str, Kind[Any]]:
+    """Give a kind for each field of a dataclass whose type says how it is read; the caller adds the others."""
+    return {field.name: kind for field in fields(noun) if (kind := kind_of(field.type))}
+
+
+def kind_of(hint: Any) -> Kind[Any] | None:
+    """Give the kind that a type asks for; None where more than its type has to be known."""
+    if isinstance(hint, EnumType):
+        return word_of(hint)
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is tuple and get_origin(parts[0]) is tuple and Ellipsis not in get_args(parts[0]):
+        key, value = map(kind_of, get_args(parts[0]))
+        return table(value, key) if key and value else None
+    one: Kind[Any] | None = kind_of(parts[0]) if parts and parts[1:] in {(), (Ellipsis,), (NoneType,)} else None
+    if one is None:
+        return _BY_TYPE.get(hint)
+    if origin is UnionType:
+        return nothing_or(one)
+    each = several(one)
+    return each if origin is tuple else lambda node: frozenset(each(node))
+
+
+_BY_TYPE: Mapping[Any, Kind[Any]] = {str: text, bool: flag, int: whole, Decimal: amount, date: day}

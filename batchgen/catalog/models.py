@@ -1,6 +1,6 @@
 """Models as dated data: what they draw, how long they live, how their tokens are counted."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -75,20 +75,9 @@ def _sizes(node: Node) -> FixedSizes | FlexibleSizes:
     return FixedSizes(form.several(form.text)(node))
 
 
-def operation(node: Node) -> Operation:
-    """Return an operation."""
-    return Operation(form.one_of(*Operation)(node))
-
-
-def operations(node: Node) -> frozenset[Operation]:
-    """Return a list of operations."""
-    return frozenset(form.several(operation)(node))
-
-
 def token_prices(node: Node) -> TokenPrices:
     """USD per million tokens, by kind of token."""
-    kinds = {field.name: form.amount for field in fields(TokenPrices)}
-    return TokenPrices(**form.record(kinds, needed=("text_in", "image_out"))(node))
+    return TokenPrices(**form.record(form.kinds(TokenPrices), needed=("text_in", "image_out"))(node))
 
 
 def _usual_and_most(node: Node) -> tuple[int, int]:
@@ -103,35 +92,23 @@ def known_qualities() -> frozenset[str]:
     return frozenset(quality for table in _catalogue()[1].values() for quality in table.qualities)
 
 
-_WORDS = form.several(form.text)
+_OF_MODEL = form.kinds(Model)
+del _OF_MODEL["name"]  # which stands before the others
 _MODEL = form.record(
-    {
+    _OF_MODEL
+    | {
         "like": form.text,
         "status": form.one_of("live", "deprecated", "shut_down", "retired", "gateway"),
-        "released": form.nothing_or(form.text),
         "shutdown": form.day,
         "successor": form.text,
-        "aliases": _WORDS,
         "sizes": _sizes,
-        "qualities": _WORDS,
-        "output_tokens": form.text,
         "input_tokens": form.one_of("tile512", "patch32", "flat"),
-        "vendor": form.text,
         "input_each": _usual_and_most,
         "text_out": _usual_and_most,
         "token_prices": form.nothing_or(token_prices),
         "batch_prices": form.nothing_or(token_prices),
-        "transparent": form.flag,
-        "complexity": form.flag,
-        "markup": form.flag,
-        "input_fidelity": _WORDS,
-        "operations": operations,
-        "prompt_limit": form.whole,
-        "max_n": form.whole,
-        "auto_quality": form.text,
         "typical_seconds": form.table(form.whole),
         "as_of": form.day,
-        "source": form.text,
     }
 )
 _TOKENS = form.record(

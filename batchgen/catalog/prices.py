@@ -102,17 +102,13 @@ def _image_table(node: Node) -> ImageTable:
 
 
 PRICE_ROW = form.record(
-    {
+    form.kinds(Price)
+    | {
         "official": form.flag,
         "token_prices": token_prices,
         "per_image": _image_table,
         "per_call": form.amount,
-        "per_input_image": form.amount,
-        "cheaper_of": form.flag,
-        "multiplier": form.amount,
         "as_of": form.day,
-        "assumed": form.flag,
-        "source": form.text,
     }
 )
 

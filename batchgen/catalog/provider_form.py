@@ -5,9 +5,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from batchgen.catalog import form
-from batchgen.catalog.models import operation, operations
 from batchgen.catalog.prices import PRICE_ROW
-from batchgen.model import Auth, BatchRules, OpenParam, ParamType, TaskRules
+from batchgen.model import Auth, BatchRules, OpenParam, Operation, ParamType, Provider, TaskRules
 from batchgen.model.settings import EACH
 from batchgen.yaml_tree import Node
 
@@ -58,10 +57,6 @@ def _price_row(node: Node) -> dict[str, Any]:
     if not row.keys() & {"official", "token_prices", "per_image", "per_call"}:
         raise form.FormError.at(node, "a price needs token_prices, per_image, per_call or official")
     return row
-
-
-def _word_set(node: Node) -> frozenset[str]:
-    return frozenset(_WORDS(node))
 
 
 def _auth(node: Node) -> Auth:
@@ -156,7 +151,7 @@ def _batch(node: Node) -> BatchRules | None:
 
 def _opens(node: Node) -> tuple[OpenParam, ...]:
     """Further parameters: name -> type, and what its values are."""
-    found = form.table(_OPEN, _param_name)(node)
+    found = form.table(_open_fields, _param_name)(node)
     return tuple(_opened(name, entry) for name, entry in found)
 
 
@@ -176,16 +171,7 @@ def _param_name(node: Node) -> str:
 
 
 def _open_fields(node: Node) -> dict[str, Any]:
-    entry = form.record(
-        {
-            "type": form.one_of(*ParamType),
-            "min": form.number,
-            "max": form.number,
-            "values": _WORDS,
-            "operations": operations,
-            "about": form.text,
-        }
-    )(node)
+    entry = _OPEN_FIELDS(node)
     bounded = "min" in entry or "max" in entry
     if bounded and entry.get("type") not in {ParamType.INTEGER, ParamType.NUMBER}:
         raise form.FormError.at(node, "min and max are for type: integer and type: number")
@@ -216,88 +202,53 @@ _place_in_answer = form.matching(
 _ratio = form.matching("[1-9][0-9]{0,3}:[1-9][0-9]{0,3}", "must be a ratio of whole numbers, such as 16:9")
 _SECRET_NAME = re.compile(r"key|token|secret|sig|password|auth", re.IGNORECASE)
 _PATH = re.compile(r"/[A-Za-z0-9_.~/:-]{0,200}")
-_OPEN: form.Kind[dict[str, Any]] = _open_fields
-_WORDS = form.several(form.text)
-_LISTS = form.table(_WORDS)
-_TASK = form.record(
+_LIKE_OPEN = form.kinds(OpenParam)
+_OPEN_FIELDS = form.record(
     {
-        "id": _place_in_answer,
-        "path": _task_path,
-        "state": _place_in_answer,
-        "done": _WORDS,
-        "failed": _WORDS,
-        "result": _place_in_answer,
-        "failed_free": form.flag,
-        "every": form.amount,
-        "life": form.whole,
-    },
-    needed=("id", "path", "state", "done", "failed"),
-)
-_BATCH = form.record(
-    {
-        "files": _path,
-        "batches": _path,
-        "prefix": _prefix,
-        "purpose": form.text,
-        "image_purpose": form.text,
-        "processed": form.flag,
+        "type": form.one_of(*ParamType),
+        "min": form.number,
+        "max": form.number,
+        **{name: _LIKE_OPEN[name] for name in ("values", "operations", "about")},
     }
 )
-_PER_MODEL: dict[str, form.Kind[Any]] = {
-    "dialect": form.text,
-    "operations": operations,
-    "params": form.table(_word_set, operation),
-    "ignored": _word_set,
-    "unsent": _word_set,
-    "values": _LISTS,
-    "refused_values": _LISTS,
-    "extra_values": _LISTS,
-    "defaults": form.table(form.text),
+_TASK = form.record(
+    form.kinds(TaskRules)
+    | {"id": _place_in_answer, "path": _task_path, "state": _place_in_answer, "result": _place_in_answer},
+    needed=("id", "path", "state", "done", "failed"),
+)
+_BATCH = form.record(form.kinds(BatchRules) | {"files": _path, "batches": _path, "prefix": _prefix})
+_FIELDS: dict[str, form.Kind[Any]] = form.kinds(Provider) | {
     "response_format": form.one_of("", "url", "b64_json"),
     "edit_body": form.one_of("multipart", "json"),
     "image_field": form.one_of("images", "image"),
-    "max_n": form.whole,
-    "masks": form.flag,
-    "prompt_limit": form.nothing_or(form.whole),
-    "paths": form.table(_path, operation),
+    "paths": form.table(_path, form.word_of(Operation)),
     "opens": _opens,
     "fields": form.table(_place_in),
-    "modalities": _WORDS,
     "ratio_field": _place_in,
     "ratios": form.several(_ratio),
     "cost": _place_in,
     "task": _task,
-}
-"""What a file may say of one model otherwise than of all."""
-_FIELDS: dict[str, form.Kind[Any]] = _PER_MODEL | {
-    "name": form.text,
     "base_url": form.nothing_or(_url),
     "key_variable": form.nothing_or(_KEY_VARIABLE),
-    "default_model": form.text,
-    "models": _WORDS,
-    "model_refuses": _LISTS,
-    "retired": form.table(form.day, operation),
-    "model_max_n": form.table(form.whole),
     "auth": _auth,
     "query": _query,
     "headers": _headers,
-    "rules_for": _WORDS,
     "for_models": _for_models,
-    "retired_models": form.table(form.day),
     "prices": form.table(_price_row),
     "limits": form.table(form.whole, form.one_of(*EACH, "concurrency")),
-    "chat_models": _WORDS,
-    "download_hosts": _WORDS,
     "idempotency_header": form.nothing_or(form.header),
-    "charges_failures": form.flag,
     "batch": _batch,
-    "moderations": form.text,
-    "url_life": form.nothing_or(form.whole),
-    "embedded": form.flag,
     "as_of": form.day,
-    "source": form.text,
-    "notes": _WORDS,
 }
+_PER_MODEL = {
+    name: _FIELDS[name]
+    for name in (
+        *("dialect", "operations", "params", "ignored", "unsent", "values", "refused_values", "extra_values"),
+        *("defaults", "response_format", "edit_body", "image_field", "max_n", "masks", "prompt_limit", "paths"),
+        *("opens", "fields", "modalities", "ratio_field", "ratios", "cost", "task"),
+    )
+}
+"""What a file may say of one model otherwise than of all."""
 _LIKE = {"like": form.one_of(*ALL)}
 _OWN = form.record(_LIKE | _FIELDS, needed=("base_url", "key_variable", "default_model"))
 _TAKEN_OVER = form.record(_LIKE | _FIELDS)
