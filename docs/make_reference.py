@@ -116,7 +116,7 @@ def commands_page() -> str:
 def _names() -> Iterator[str]:
     from batchgen.cli.index import COMMANDS
 
-    yield from (command.name for command in COMMANDS)
+    yield from COMMANDS
 
 
 def _command(name: str) -> str:

@@ -216,7 +216,7 @@ def test_a_sidecar_draws_its_image_again_as_the_page_says(tmp_path: Path) -> Non
 
 def test_every_command_that_is_named_has_the_options_that_are_named() -> None:
     """In text, in consoles and in cron lines, beside what runs anyway."""
-    known = {entry.name for entry in COMMANDS}
+    known = set(COMMANDS)
     for page, text in PAGES.items():
         inline = re.findall(r"`batchgen ([^`\n]+)`", text)
         shown = [line.split("#")[0] for name in SHELLS for block in blocks(page, name) for line in block.splitlines()]
@@ -350,7 +350,7 @@ def test_every_sample_manifest_is_named_and_loads() -> None:
 def test_every_command_is_described() -> None:
     """Every command has its part of the page of commands."""
     for command in COMMANDS:
-        assert f"\n## {command.name}\n" in PAGES["commands.md"]
+        assert f"\n## {command}\n" in PAGES["commands.md"]
 
 
 def test_generated_pages_are_those_of_the_program() -> None:

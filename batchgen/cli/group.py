@@ -15,7 +15,7 @@ class LazyGroup(click.Group):
     """`batchgen` itself; commands come from the table in `batchgen.cli.index`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's way to call
-        return [entry.name for entry in COMMANDS]
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):

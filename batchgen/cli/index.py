@@ -1,40 +1,30 @@
 """Which commands there are: one static table, so that `--help` loads no command and no library."""
 
-from typing import NamedTuple
-
-
-class Entry(NamedTuple):
-    """A command's name, which is also its module below `batchgen.cli.commands`, and what it does in a few words."""
-
-    name: str
-    short: str
-
-
-COMMANDS = (
-    Entry("init", "Write a starter manifest, a CSV and an .env.example."),
-    Entry("check", "Find errors and doubtful places in a manifest."),
-    Entry("plan", "Say for each job what would happen, why, and what it costs."),
-    Entry("estimate", "Price a manifest before a run, on one provider or on all."),
-    Entry("run", "Make the images that are missing."),
-    Entry("view", "Serve the page live: look, decide and steer while a run draws."),
-    Entry("control", "Pause, resume or drain the run at work, or change its limits."),
-    Entry("review", "Keep what people decided about images: approved, rejected, notes."),
-    Entry("batches", "List batches at the provider, or cancel them."),
-    Entry("status", "Say where a running or finished run stands."),
-    Entry("report", "Write the report again from the ledger."),
-    Entry("derive", "Make other sizes and formats of the stored images; costs nothing."),
-    Entry("prune", "Remove old runs, quarantine and superseded images."),
-    Entry("verify", "Re-hash and decode every stored image."),
-    Entry("reconcile", "Settle what is at risk against a bill, and explain the bill."),
-    Entry("resolve", "Decide jobs that are held because they may have been paid."),
-    Entry("adopt", "Rebuild a lost ledger from the images."),
-    Entry("doctor", "Examine key, model, limits, disk and clock; spends nothing."),
-    Entry("mock", "Serve a local Images API with limits, faults and a bill."),
-    Entry("models", "List the known models with prices and dates."),
-    Entry("providers", "List the known providers with prices and dates."),
-    Entry("schema", "Print the JSON Schema of the manifest, for editors."),
-    Entry("completion", "Print the completion script of bash, zsh or fish."),
-)
+COMMANDS = {
+    "init": "Write a starter manifest, a CSV and an .env.example.",
+    "check": "Find errors and doubtful places in a manifest.",
+    "plan": "Say for each job what would happen, why, and what it costs.",
+    "estimate": "Price a manifest before a run, on one provider or on all.",
+    "run": "Make the images that are missing.",
+    "view": "Serve the page live: look, decide and steer while a run draws.",
+    "control": "Pause, resume or drain the run at work, or change its limits.",
+    "review": "Keep what people decided about images: approved, rejected, notes.",
+    "batches": "List batches at the provider, or cancel them.",
+    "status": "Say where a running or finished run stands.",
+    "report": "Write the report again from the ledger.",
+    "derive": "Make other sizes and formats of the stored images; costs nothing.",
+    "prune": "Remove old runs, quarantine and superseded images.",
+    "verify": "Re-hash and decode every stored image.",
+    "reconcile": "Settle what is at risk against a bill, and explain the bill.",
+    "resolve": "Decide jobs that are held because they may have been paid.",
+    "adopt": "Rebuild a lost ledger from the images.",
+    "doctor": "Examine key, model, limits, disk and clock; spends nothing.",
+    "mock": "Serve a local Images API with limits, faults and a bill.",
+    "models": "List the known models with prices and dates.",
+    "providers": "List the known providers with prices and dates.",
+    "schema": "Print the JSON Schema of the manifest, for editors.",
+    "completion": "Print the completion script of bash, zsh or fish.",
+}
 
 COMPLETE = "_BATCHGEN_COMPLETE"
 """The variable in which a completion script asks what may come next."""
@@ -68,8 +58,8 @@ Exit status: 0 all stored, 1 bug, 2 input (nothing spent), 3 some jobs failed,
 
 def overview() -> str:
     """Text of `batchgen --help`."""
-    width = max(len(entry.name) for entry in COMMANDS) + 2
-    lines = "".join(f"  {entry.name:<{width}}{entry.short}\n" for entry in COMMANDS)
+    width = max(map(len, COMMANDS)) + 2
+    lines = "".join(f"  {name:<{width}}{short}\n" for name, short in COMMANDS.items())
     return _HEAD + lines + _TAIL
 
 

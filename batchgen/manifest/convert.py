@@ -1,5 +1,6 @@
 """The checked form -> `Settings`: defaults filled in, paths made whole."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
@@ -35,25 +36,26 @@ from batchgen.model.checks import BackgroundCheck, BlurCheck, DuplicateCheck, Ma
 from batchgen.text import ADDRESS
 from batchgen.yaml_tree import Node
 
+_PLAIN = (
+    *("on_partial", "on_uncertain", "on_mismatch", "on_check", "images_per_request", "bad_rows", "route"),
+    *("moderation_check", "stream"),
+)
+"""Words that settings take as they are."""
+_SECTIONS: Mapping[str, Callable[..., Any]] = {
+    "limits": Limits,
+    "retry": Retry,
+    "prepare": Prepare,
+    "batch": BatchSettings,
+    "notify": Notify,
+}
+"""Sections whose words are the fields of a noun; one that is not there has its usual values."""
+
 
 def settings(form: ManifestForm, root: Node, path: Path, problems: list[Problem]) -> Settings:
     """Give everything of a manifest that is not a job. What is wrong is added to `problems` and left out."""
     _need_checks(form, root, problems)
-    plain = {
-        name: value
-        for name in (
-            "on_partial",
-            "on_uncertain",
-            "on_mismatch",
-            "on_check",
-            "images_per_request",
-            "bad_rows",
-            "route",
-            "moderation_check",
-            "stream",
-        )
-        if (value := getattr(form, name)) is not None
-    }
+    plain = {name: value for name in _PLAIN if (value := getattr(form, name)) is not None}
+    sections = {name: kind(**_given(getattr(form, name))) for name, kind in _SECTIONS.items()}
     if form.provider and form.providers:
         why = "`providers` stands beside `provider`: keep one of the two; a single provider may stand in the list too"
         problems.append(Problem(why, root.key_place("providers")))
@@ -61,22 +63,18 @@ def settings(form: ManifestForm, root: Node, path: Path, problems: list[Problem]
         name=_name(form.name, root, path, problems),
         provider=provider_of(form.provider, root, path.parent) if form.provider else "openai",
         providers=tuple(_entry(at, one, root, path.parent) for at, one in enumerate(form.providers or ())),
-        limits=Limits(**_given(form.limits)),
         budget=Budget(**_given(form.budget)) if form.budget else None,
         ledger=_ledger(form.ledger, root, path.parent, problems) if form.ledger is not None else None,
-        retry=Retry(**_given(form.retry)),
         prices=tuple((model, _price(model, price)) for model, price in (form.prices or {}).items()),
-        prepare=Prepare(**_given(form.prepare)),
-        batch=BatchSettings(**_given(form.batch)),
         engine=EngineChoice.RAY if form.engine and form.engine.ray else EngineChoice.LOCAL,
         ray=RaySettings(**_given(form.engine.ray if form.engine else None)),
-        notify=Notify(**_given(form.notify)),
         derivatives=tuple(_recipe(name, written) for name, written in (form.derivatives or {}).items()),
         checks=_checks(form.checks) if form.checks else NO_CHECKS,
         canary=_canary(form, root, problems),
         sidecars=form.output is not None and form.output.sidecars,
         store=(form.output and form.output.store) or "",
         **plain,
+        **sections,
     )
 
 

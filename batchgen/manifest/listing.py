@@ -38,14 +38,11 @@ class ListingTemplate:
     def of(self, values: Mapping[str, str], job_id: str) -> Listing:
         """Render for one job, each text on one line; raises `TemplateError`."""
         known = {**values, "id": job_id}
-        return Listing(
-            _line("sku", self.sku, known),
-            _line("alt", self.alt, known),
-            _line("url", self.url, {**known, PATH: "{path}"}),
-            _line("handle", self.handle, known),
-            self.platform,
-            self.derivative,
+        with_path = {**known, PATH: "{path}"}
+        sku, alt, url, handle = (
+            _line(word, one, with_path if PATH in own else known) for word, one, own in self.names()
         )
+        return Listing(sku, alt, url, handle, self.platform, self.derivative)
 
 
 def _line(word: str, template: Template, values: Mapping[str, str]) -> str:

@@ -108,7 +108,7 @@ def test_the_catalogue_fits() -> None:
     fits(catalogue.providers(catalog.providers()))
 
 
-@pytest.mark.parametrize("command", [entry.name for entry in COMMANDS])
+@pytest.mark.parametrize("command", list(COMMANDS))
 def test_help_fits(give: Give, command: str) -> None:
     """The help of every command, and the overview."""
     fits(give(command, "--help").out)

@@ -18,7 +18,7 @@ from tests.cli.conftest import Ended, Give
 pytestmark = pytest.mark.sample(4)
 
 HEAVY = ("aiohttp", "asyncio", "click", "jinja2", "numpy", "openai", "pandas", "PIL", "pyarrow", "pydantic", "rich")
-NAMES = [entry.name for entry in COMMANDS]
+NAMES = list(COMMANDS)
 
 
 def python(code: str, **how: Any) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,7 @@ from batchgen.app.bill.our_keys import Keys, our_keys
 from batchgen.app.config.environment import admin_key, check_authorities, environment, proxies_in
 from batchgen.app.output.maintain import Output, give_up_orphans, opened
 from batchgen.errors import InputError
-from batchgen.ledger import BookedCall, Difference, Finding
+from batchgen.ledger import BookedCall, Difference
 from batchgen.model import AttemptState
 from batchgen.money import MicroUSD
 from batchgen.providers.organization import HOUR, CostBucket, LineItem, Usage
@@ -111,7 +111,7 @@ def _settled(
     statement, keys = compare(calls, usage, closed, key_ids, ledger.bills.rebuilt())
     settled = ledger.bills.settle(statement.findings)
     reporter.write(ledger, workspace, store)
-    confirmed, cleared = _sums(settled)
+    confirmed, cleared = (MicroUSD(sum(getattr(one, kind) for one in settled)) for kind in ("confirmed", "cleared"))
     before = sum(call.most for call in calls if call.state is AttemptState.AT_RISK)
     return BooksResult(
         begins=moment(closed[0].begins) if closed else start,
@@ -163,8 +163,3 @@ def full_price(item: LineItem) -> Decimal | None:
     if price is None or price.tokens is None or item.unit != "tokens":
         return None
     return price.tokens.image_in if "image" in item.name.partition(",")[2].casefold() else price.tokens.text_in
-
-
-def _sums(findings: Sequence[Finding]) -> tuple[MicroUSD, MicroUSD]:
-    confirmed = sum(finding.confirmed for finding in findings)
-    return MicroUSD(confirmed), MicroUSD(sum(finding.cleared for finding in findings))

@@ -145,8 +145,11 @@ def _known(workspace: Workspace, store: ImageStore) -> dict[tuple[str, str], Ado
     for record in (*_from_store(store), *_from_logs(workspace), *told_by, *beside):
         place = str(record.get("path")), str(record.get("sha256"))
         told[place] = told.get(place, {}) | record
-    found = ((place, _adopted(record)) for place, record in told.items())
-    return {place: image for place, image in found if image is not None}
+    known: dict[tuple[str, str], Adopted] = {}
+    for place, record in told.items():
+        with suppress(KeyError, ValueError, TypeError, OverflowError):  # somebody may have spoiled it
+            known[place] = _image(record)
+    return known
 
 
 def _from_store(store: ImageStore) -> Iterator[dict[str, Any]]:
@@ -213,14 +216,6 @@ def _times(event: dict[str, Any]) -> dict[str, str]:
     if "seconds" in event:
         began = (datetime.fromisoformat(event["at"]) - timedelta(seconds=event["seconds"])).isoformat()
     return {"began": began, "drawn": event["at"]}
-
-
-def _adopted(record: dict[str, Any]) -> Adopted | None:
-    """Return an image as the ledger takes it; None for a record that somebody has spoiled."""
-    try:
-        return _image(record)
-    except (KeyError, ValueError, TypeError, OverflowError):
-        return None
 
 
 def _image(record: dict[str, Any]) -> Adopted:

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -126,7 +125,7 @@ def joined(outputs: Sequence[Path], beside: Path) -> Iterator[tuple[Ledger, Part
                 ledger.give(joining, part.place)
             parts.append(part)
             here = os.path.relpath(output.resolve(), beside.resolve())
-            derived.append((workspace, part.place, partial(_beneath, here)))
+            derived.append((workspace, part.place, Part(here, store).place))
         why = f"{counted(len(outputs), 'folder')} together"
         yield Ledger.joined(joining, why, worst), Parts(parts), Derivatives(tuple(derived))
 
@@ -138,7 +137,3 @@ def _prefix(output: Path, address: str, beside: Path) -> str:
     if address.startswith("file:"):
         return os.path.relpath(Path(unquote(urlsplit(address).path)).resolve(), beside.resolve())
     return ""
-
-
-def _beneath(prefix: str, path: str) -> str:
-    return f"{prefix}/{path}"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -177,15 +178,22 @@ def status_block(status: Facts) -> str:
 
 def live_block(live: Facts) -> str:
     """Say what a run last said of itself: where it stands, and which jobs wait for what."""
-    return "".join(
-        (
-            paragraph(_state(live), MARGIN, "batchgen: "),
-            *_run(live),
-            *_progress(live),
-            *_shares_of(live),
-            *_waiting(live),
-        )
-    )
+    return paragraph(_state(live), MARGIN, "batchgen: ") + "".join(starmap(_labelled, _told(live)))
+
+
+def _told(live: Facts) -> Iterator[tuple[str, str]]:
+    """Name the run and its moment, how far it is while it works, who drew what, and which jobs wait for what."""
+    name = safe(live["run_id"]) if live.get("run_id") else ""
+    moment = f"as of {_moment(str(live['at']))}" if live.get("at") else ""
+    if name or moment:
+        yield "run", ", ".join(part for part in (name, moment) if part)
+    if live and live.get("exit_code") is None:
+        yield "then", f"{progress_line(replace(from_json(live), state=''))} in this run"
+    if drawn := _drawn(live.get("providers") or ()):
+        yield "drawn by", drawn
+    for one in live.get("waiting") or ():
+        jobs = counted(int(one.get("jobs") or 0), "job")
+        yield "waits", safe(f"{jobs}: {one.get('why')}; {one.get('next')}", 400)
 
 
 def live_line(live: Facts) -> str:
@@ -206,35 +214,9 @@ def _state(live: Facts) -> str:
     return ended or safe(live.get("state") or "no run has said where it stands")
 
 
-def _run(live: Facts) -> Iterator[str]:
-    name = safe(live["run_id"]) if live.get("run_id") else ""
-    moment = f"as of {_moment(str(live['at']))}" if live.get("at") else ""
-    if name or moment:
-        yield _labelled("run", ", ".join(part for part in (name, moment) if part))
-
-
-def _shares_of(live: Facts) -> Iterator[str]:
-    """Say what each of several providers did in the run."""
-    if drawn := _drawn(live.get("providers") or ()):
-        yield _labelled("drawn by", drawn)
-
-
-def _waiting(live: Facts) -> Iterator[str]:
-    """Say which jobs wait for what, and how they go on."""
-    for one in live.get("waiting") or ():
-        jobs = counted(int(one.get("jobs") or 0), "job")
-        yield _labelled("waits", safe(f"{jobs}: {one.get('why')}; {one.get('next')}", 400))
-
-
 def _moment(at: str) -> str:
     """Return a time in UTC to the second, as people write it."""
     try:
         return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     except ValueError:
         return safe(at)
-
-
-def _progress(live: Facts) -> Iterator[str]:
-    """Where a run that is still at work stands, in the words of its own progress."""
-    if live and live.get("exit_code") is None:
-        yield _labelled("then", f"{progress_line(replace(from_json(live), state=''))} in this run")

@@ -27,9 +27,8 @@ class Dialect:
 
     def reader(self, lines: Iterable[str]) -> Any:
         """Return the standard library's reader of these lines."""
-        if self.quotes:
-            return csv.reader(lines, delimiter=self.delimiter, strict=True)
-        return csv.reader(lines, delimiter=self.delimiter, strict=True, quoting=csv.QUOTE_NONE)
+        quoting: Any = csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE
+        return csv.reader(lines, delimiter=self.delimiter, strict=True, quoting=quoting)
 
     def uneven(self, cells: int, width: int) -> str:
         """Say what is wrong with a row of so many cells."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 from batchgen.errors import InputError, Place, Problem
 from batchgen.manifest.names import did_you_mean, listed, shown
@@ -198,9 +198,7 @@ def _unpack(path: Path, file: str) -> dict[str, int]:
         raise
     except _TooLargeError as error:
         raise InputError(Problem(f"the workbook {error}", Place(file))) from None
-    except (BadZipFile, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
-        raise InputError(_broken(error, file)) from error
-    except Exception as error:  # zlib's own error is no kind of the above
+    except Exception as error:  # zlib's own error is of no kind that could be named
         raise InputError(_broken(error, file)) from error
     return hidden
 
