@@ -19,7 +19,8 @@ HIDDEN = "***"
 def crashed(error: Exception, console: Console) -> int:
     """Say that this is a bug, where the details are and how to report it; the exit status of a bug."""
     secrets = _secrets()
-    console.fail(f"internal error: {safe(redact(_headline(error), secrets), 300)}")
+    headline = f"{type(error).__name__}: {error}".removesuffix(": ")
+    console.fail(f"internal error: {safe(redact(headline, secrets), 300)}")
     kept = _keep(error, secrets)
     where = f"{safe(kept, 1000)}, " if kept else ""
     console.err(
@@ -35,10 +36,6 @@ def redact(text: str, secrets: Sequence[str]) -> str:
         for spelling in (secret, quote(secret, safe=""), b64encode(secret.encode()).decode()):
             text = text.replace(spelling, HIDDEN) if secret else text
     return _QUERY.sub(rf"\1?{HIDDEN}", _TOKEN.sub(HIDDEN, text))
-
-
-def _headline(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def _secrets() -> Sequence[str]:

@@ -116,13 +116,10 @@ def _usage(error: click.ClickException, console: Console) -> int:
         return Exit.INPUT
     parsed = error.ctx if isinstance(error, click.UsageError) else None
     if parsed is not None:
-        console.err(f"{parsed.get_usage()}\nTry 'batchgen {_name(parsed)}--help' for help.\n")
+        name = f"{parsed.info_name} " if parsed.parent else ""
+        console.err(f"{parsed.get_usage()}\nTry 'batchgen {name}--help' for help.\n")
     console.fail(safe(" ".join(error.format_message().split()), 400))
     return Exit.INPUT
-
-
-def _name(parsed: click.Context) -> str:
-    return f"{parsed.info_name} " if parsed.parent else ""
 
 
 def _refused(error: BatchgenError, console: Console) -> int:

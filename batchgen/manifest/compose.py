@@ -365,14 +365,11 @@ def _why_no_name(name: str, column: str, table: Table | None) -> str | None:
     if table is None:
         return None
     if table.columns is not None and column not in table.columns:
-        return f"there is no column {shown(column)}{did_you_mean(column, table.columns) or _known(table.columns)}"
+        hint = did_you_mean(column, table.columns) or f"; there are {listed(table.columns)}"
+        return f"there is no column {shown(column)}{hint}"
     if table.columns is not None and name in table.columns:
         return f"a column is named {shown(name)} already; choose another name"
     return None
-
-
-def _known(columns: Collection[str]) -> str:
-    return f"; there are {listed(columns)}"
 
 
 def _cells(cells: Mapping[str, str | None] | None) -> dict[str, str]:

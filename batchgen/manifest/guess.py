@@ -155,13 +155,10 @@ def _by_name(role: Role, names: Sequence[str], rows: Cells) -> Columned | None:
     """Find the column with the best known name that has cells in it."""
     for known in KNOWN[role]:
         for column in names:
-            if known in {simple(column), _base_name(column)} and _is_filled(column, rows):
+            named = known in {simple(column), _base_name(column)}
+            if named and any(row.get(column, "").strip() for row in rows):
                 return Columned(role, column, "by its name")
     return None
-
-
-def _is_filled(column: str, rows: Cells) -> bool:
-    return any(row.get(column, "").strip() for row in rows)
 
 
 def _by_cells(names: Sequence[str], rows: Cells, found: Mapping[Role, Columned]) -> Columned | None:

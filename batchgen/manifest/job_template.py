@@ -173,8 +173,8 @@ class JobTemplate:
             blank = () if all(map(str.strip, map(cells.get, watched, absent))) else _blank(watched, cells)
             for combination in self.axes.combinations(cells) if varies else _JUST_THE_ROW:
                 if combination.excluded:
-                    named = f": {_written(combination.values)}" if combination.values else ""
-                    yield Skipped(f"{combination.excluded}{named}", place)
+                    named = ", ".join(f"{name} {value}" for name, value in combination.values.items())
+                    yield Skipped(": ".join(filter(None, (combination.excluded, named))), place)
                 else:
                     values = {**self.variables, **cells, **combination.values} if more or varies else cells
                     variant = self._variant(combination.values, place, number) if self.compared else None
@@ -245,7 +245,8 @@ class JobTemplate:
         written, lacking = self.written, self.lacking
         if combination.fields:
             own, written = (*_prepared(combination.fields), *own), ()
-            defaults, same, inherited, has_images = (*defaults, *_constant(same)), {}, frozenset(), True
+            defaults = (*defaults, *((name, NO_NAMES, text) for name, text in same.items()))
+            same, inherited, has_images = {}, frozenset(), True
         _render(own, values, texts, wrong)
         if defaults:
             set_here = len(texts)
@@ -323,10 +324,6 @@ def _fields(own: tuple[Field, ...], defaults: tuple[Field, ...]) -> _Fields:
     return _Fields(_prepared(own), others, same, frozenset(same), has_images)
 
 
-def _constant(texts: Mapping[str, str]) -> Prepared:
-    return tuple((name, NO_NAMES, text) for name, text in texts.items())
-
-
 def _prepared(fields: tuple[Field, ...]) -> Prepared:
     """Render what is the same for every row: plain text."""
     plain = [isinstance(template, Simple) and not template.names for _, template in fields]
@@ -373,7 +370,3 @@ def _images(texts: dict[str, str]) -> tuple[str, ...]:
 
 def _why(name: str, error: TemplateError) -> str:
     return f"`{name}`: {error}"
-
-
-def _written(values: Values) -> str:
-    return ", ".join(f"{name} {value}" for name, value in values.items())

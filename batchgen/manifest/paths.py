@@ -150,7 +150,8 @@ def _fit(component: str, ext: str, slot: str, key: str) -> str:
     tail = f"-{key[:DIGITS]}" if altered else ""
     if len(name.encode()) + len(tail.encode()) + len(ext.encode()) > MAX_COMPONENT:
         tail = f"-{key[:DIGITS]}-{slot}"
-        name = _cut(name, MAX_COMPONENT - len(tail.encode()) - len(ext.encode()))
+        most = MAX_COMPONENT - len(tail.encode()) - len(ext.encode())
+        name = name.encode()[:most].decode(errors="ignore").rstrip(". ")
     return name + tail
 
 
@@ -182,10 +183,6 @@ def _clean(value: str) -> str:
     value = normalize("NFC", _unmarked(value))
     cleaned = _UNFIT.sub("_", value)
     return cleaned if cleaned == value else cleaned + _ALTERED
-
-
-def _cut(name: str, most: int) -> str:
-    return name.encode()[:most].decode(errors="ignore").rstrip(". ")
 
 
 def folded(path: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from batchgen.errors import Place, Problem
+from batchgen.errors import Problem
 from batchgen.manifest.form import KINDS, PATTERNS
 from batchgen.manifest.job_form import RequestForm
 from batchgen.manifest.names import INSTEAD, did_you_mean, listed, nearest, shown
@@ -47,7 +47,8 @@ def complaints(error: ValidationError, root: Node, options: Mapping[tuple[str, .
         if option:
             yield SchemaError(path, Problem(f"{option}: {message}"))
         else:
-            yield SchemaError(path, Problem(message, _place(detail["type"], root, path)), meant)
+            place = root.key_place(*path) if detail["type"] == "extra_forbidden" else root.at(*path).place
+            yield SchemaError(path, Problem(message, place), meant)
 
 
 def _meant(path: Path) -> Path | None:
@@ -61,10 +62,6 @@ def _meant(path: Path) -> Path | None:
         return (*owner, known)
     word = None if owner else nearest(str(name), RequestForm.model_fields, SURE)
     return ("defaults", word) if word else None
-
-
-def _place(kind: str, root: Node, path: Path) -> Place:
-    return root.key_place(*path) if kind == "extra_forbidden" else root.at(*path).place
 
 
 def _message(detail: ErrorDetails, path: Path, meant: Path | None) -> str:

@@ -7,7 +7,7 @@ a variable is `row["Variant SKU"]`.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -176,16 +176,14 @@ def _refusal(node: nodes.Node) -> str:
             return f"`{node.name}` cannot name a variable"
         case nodes.Output() | nodes.Filter() if word := _constant(node):
             return f"`{word}` cannot name a variable; rename it, a column's too"
-        case nodes.Filter() | nodes.Test() if node.name not in (known := _known(node)):
-            return f"there is no {kind.lower()} `{node.name}`; there are {listed(known)}"
+        case nodes.Filter() if node.name not in _FILTERS:
+            return f"there is no filter `{node.name}`; there are {listed(_FILTERS)}"
+        case nodes.Test() if node.name not in _TESTS:
+            return f"there is no test `{node.name}`; there are {listed(_TESTS)}"
         case nodes.Getitem() if _column(node) is None and not _is_position(node.arg):
             return f'`[...]` takes a whole number or a slice such as `[:3]`; a column is {ROW}["its name"]'
         case _:
             return ""
-
-
-def _known(node: nodes.Filter | nodes.Test) -> Collection[str]:
-    return _FILTERS if isinstance(node, nodes.Filter) else _TESTS
 
 
 def _constant(node: nodes.Output | nodes.Filter) -> str:

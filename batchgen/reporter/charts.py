@@ -122,13 +122,12 @@ def bar(name: str, amount: str, pieces: Iterable[Piece], whole: int, hint: str =
     """Return a bar whose pieces are drawn to the scale of `whole`; pieces of nothing are left out."""
     drawn = [piece for piece in pieces if piece.amount]
     ends = accumulate(piece.amount for piece in drawn)
-    return Bar(
-        name, amount, tuple(_part(piece, end, max(whole, 1)) for piece, end in zip(drawn, ends, strict=True)), hint
+    whole = max(whole, 1)
+    parts = (
+        Part(piece.tone, _of(end - piece.amount, whole), _of(piece.amount, whole), piece.words)
+        for piece, end in zip(drawn, ends, strict=True)
     )
-
-
-def _part(piece: Piece, end: int, whole: int) -> Part:
-    return Part(piece.tone, _of(end - piece.amount, whole), _of(piece.amount, whole), piece.words)
+    return Bar(name, amount, tuple(parts), hint)
 
 
 def of_money(confirmed: MicroUSD, estimated: MicroUSD, at_risk: MicroUSD) -> list[Piece]:

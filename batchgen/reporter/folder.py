@@ -11,30 +11,13 @@ from typing import Any
 
 from batchgen.errors import Place, StorageError
 from batchgen.ledger import Difference, ImageRow, JobRow, Ledger, Review
-from batchgen.reporter import accounts, page, shop_csv, thumbs, xlsx
+from batchgen.reporter import accounts, page, shop_csv, tables, thumbs, xlsx
 from batchgen.reporter.acceptance import ACCEPTED, accepted
 from batchgen.reporter.comparison import COMPARISON
 from batchgen.reporter.csvfile import csv_file, csv_if_any, whole
 from batchgen.reporter.page_data import PageData, read
 from batchgen.reporter.parquet import parquet_file
-from batchgen.reporter.tables import (
-    BATCHES,
-    CHECKS,
-    DERIVATIVES,
-    DIFFERENCES,
-    IMAGES,
-    JOBS,
-    MODERATED,
-    REJECTED,
-    RERUN,
-    TOTALS,
-    USAGE,
-    Column,
-    Taker,
-    batches,
-    totals,
-    with_tags,
-)
+from batchgen.reporter.tables import Column, Taker, batches, totals, with_tags
 from batchgen.storage import Workspace
 from batchgen.storage.derived import Derivatives, Derived
 from batchgen.storage.workspace import REPORT, THUMBS, Stage
@@ -110,14 +93,14 @@ def reject(workspace: Workspace, rows: Sequence[tuple[Place | None, str]]) -> No
     """List rows of the manifest that could not be jobs, in place of those of an earlier run."""
     file = f"{REPORT}/rejected.csv"
     if rows:
-        workspace.write(file, whole(REJECTED, rows))
+        workspace.write(file, whole(tables.REJECTED, rows))
     elif workspace.exists(file):
         workspace.remove(file)
 
 
 def list_differences(workspace: Workspace, differences: Sequence[Difference]) -> str:
     """List every difference between a bill and the ledger; returns the file's path below the output folder."""
-    workspace.write(file := f"{REPORT}/reconciled.csv", whole(DIFFERENCES, differences))
+    workspace.write(file := f"{REPORT}/reconciled.csv", whole(tables.DIFFERENCES, differences))
     return file
 
 
@@ -129,14 +112,14 @@ def _files(
     with ExitStack() as stack:
         shown = read(ledger, summary, _takers(stack, stage, summary, rows.tag_names()))
     columns, listed = shop_csv.sheet(shop_csv.placed(rows.listed(), ledger.stores.address()), derived)
-    tables: Sequence[tuple[str, Sequence[Column[Any]], Iterable[Sequence[Any]]]] = (
+    short: Sequence[tuple[str, Sequence[Column[Any]], Iterable[Sequence[Any]]]] = (
         ("shop", columns, batches(listed)),
-        ("checks", CHECKS, batches(rows.measured())),
+        ("checks", tables.CHECKS, batches(rows.measured())),
         ("accepted", ACCEPTED, [accepted(rows.accepted())]),
-        ("batches", BATCHES, [ledger.batches.every()]),
-        ("derivatives", DERIVATIVES, batches(_listed(derived))),
+        ("batches", tables.BATCHES, [ledger.batches.every()]),
+        ("derivatives", tables.DERIVATIVES, batches(_listed(derived))),
     )
-    for name, those, parts in tables:
+    for name, those, parts in short:
         with csv_if_any(stage / f"{name}.csv", those) as take:
             for part in parts:
                 take(part)
@@ -154,20 +137,19 @@ def _takers(
         taker: Taker = stack.enter_context(how(stage / f"{name}.csv", columns))
         return taker
 
-    tables = {
-        name: with_tags(columns, tags) for name, columns in (("usage", USAGE), ("jobs", JOBS), ("images", IMAGES))
-    }
-    takers: dict[str, list[Taker]] = {name: [] for name in tables}
+    usual: dict[str, Sequence[Column[Any]]] = {"usage": tables.USAGE, "jobs": tables.JOBS, "images": tables.IMAGES}
+    tagged = {name: with_tags(columns, tags) for name, columns in usual.items()}
+    takers: dict[str, list[Taker]] = {name: [] for name in tagged}
     if xlsx.available():
         book = stack.enter_context(xlsx.WorkbookFile(stage / "report.xlsx"))
-        book.sheet("Totals", TOTALS).add(tuple(totals(summary.as_json())))
-        for name, columns in tables.items():
+        book.sheet("Totals", tables.TOTALS).add(tuple(totals(summary.as_json())))
+        for name, columns in tagged.items():
             takers[name].append(book.sheet(name.capitalize(), columns).add)
-        takers["jobs"].append(_some(book.sheet("Moderated", MODERATED).add, _is_moderated))
-    for name, columns in tables.items():
+        takers["jobs"].append(_some(book.sheet("Moderated", tables.MODERATED).add, _is_moderated))
+    for name, columns in tagged.items():
         takers[name] += csv(name, columns), stack.enter_context(parquet_file(stage / f"{name}.parquet", columns))
-    takers["jobs"].append(_some(csv("moderated", MODERATED), _is_moderated))
-    takers["images"].append(_some(csv("rerun", RERUN), _is_rejected))
+    takers["jobs"].append(_some(csv("moderated", tables.MODERATED), _is_moderated))
+    takers["images"].append(_some(csv("rerun", tables.RERUN), _is_rejected))
     compared = csv("comparison", COMPARISON, csv_if_any)
     return takers | {"comparison": [lambda things: compared(tuple(chain.from_iterable(things)))]}
 

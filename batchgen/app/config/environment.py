@@ -143,7 +143,8 @@ def proxies_in(variables: Mapping[str, str]) -> Proxies:
     for name in ("https_proxy", "all_proxy"):
         spelt, value = _either_case(variables, name)
         if value:
-            return replace(_proxy(spelt, value), never=_never(variables))
+            never = _either_case(variables, "no_proxy")[1].replace(",", " ").split()
+            return replace(_proxy(spelt, value), never=tuple(never))
     return DIRECT
 
 
@@ -165,10 +166,6 @@ def _proxy(name: str, value: str) -> Proxies:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     secret = "" if parts.username is None else f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     return Proxies(f"{parts.scheme}://{host}{port}", secret=secret)
-
-
-def _never(variables: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(_either_case(variables, "no_proxy")[1].replace(",", " ").split())
 
 
 def check_authorities(provider: Provider, variables: Mapping[str, str]) -> None:

@@ -73,7 +73,8 @@ def lanes_of(loaded: Manifest, variables: Mapping[str, str], base_url: str | Non
         except InputError as error:
             problems += (replace(one, place=one.place or entry.place) for one in error.problems)
         else:
-            found.append(_provider(entry, base_url or _official(entry, variables)))
+            official = variables.get(OFFICIAL_BASE_URL) if entry.name == "openai" else None
+            found.append(_provider(entry, base_url or official))
     if problems:
         raise InputError(*problems)
     labels = _labels(entries, found) if settings.providers else [one.name for one in found]
@@ -90,10 +91,6 @@ def lanes_of(loaded: Manifest, variables: Mapping[str, str], base_url: str | Non
         )
         for entry, provider, label in zip(entries, found, labels, strict=True)
     )
-
-
-def _official(entry: ProviderEntry, variables: Mapping[str, str]) -> str | None:
-    return variables.get(OFFICIAL_BASE_URL) if entry.name == "openai" else None
 
 
 def _provider(entry: ProviderEntry, base_url: str | None) -> Provider:

@@ -34,7 +34,7 @@ def control(output: Path, order: Order, *, sleep: Callable[[float], None] = time
         sleep(LOOK_EVERY)
         if answer := orders.answered(name):
             return answer
-    state = _state(output, run_id)
+    state = safe((run_status(Workspace(output), run_id) or {}).get("state", ""), 60)
     if state not in {*AT_WORK, "paused", "draining", "ended", ""} and _is_locked(output):
         return Answer(taken=True, why=f"{state}: the run takes this when it begins to draw")
     if not orders.withdraw(name):
@@ -69,7 +69,3 @@ def _is_locked(output: Path) -> bool:
             return False
     except Locked:
         return True
-
-
-def _state(output: Path, run_id: str) -> str:
-    return safe((run_status(Workspace(output), run_id) or {}).get("state", ""), 60)

@@ -38,7 +38,7 @@ def of_run(name: str, exit_: Exit, summary: Mapping[str, Any], output: object) -
     lines = (
         safe(summary.get("reason") or "", 400),
         f"images: {_images(summary['images'])}",
-        f"money of this run: {_money(now['money'])}",
+        f"money of this run: {', '.join(_amounts(now['money'])) or 'nothing was spent'}",
         f"took: {duration(now['seconds'])}",
         f"folder: {safe(output, 400)}, run {safe(summary['run_id'])}",
         _next(exit_, cause, summary),
@@ -79,10 +79,6 @@ def _images(images: Mapping[str, int]) -> str:
     states = ("moderated", "failed", "uncertain", "lost_paid", "submitted", "not_started")
     rest = (f"{images[state]:,} {state.replace('_', ' ')}" for state in states if images.get(state))
     return ", ".join((f"{images['stored']:,} of {images['wanted']:,} stored", *rest))
-
-
-def _money(money: Mapping[str, Any]) -> str:
-    return ", ".join(_amounts(money)) or "nothing was spent"
 
 
 def _amounts(money: Mapping[str, Any]) -> Iterator[str]:

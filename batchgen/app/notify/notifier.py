@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -90,7 +91,7 @@ class Notifier:
         end = time.monotonic() + self.patience
         troubles = dict.fromkeys(errands, f"no answer within {self.patience:g} s")
         try:
-            _join([_errand(errand, _note(troubles, name)) for name, errand in errands.items()], end)
+            _join([_errand(errand, partial(troubles.__setitem__, name)) for name, errand in errands.items()], end)
         except Interrupted:
             troubles = {name: "interrupted" for name, trouble in troubles.items() if trouble}
         for name, trouble in list(troubles.items()):
@@ -101,10 +102,6 @@ class Notifier:
 def _kind(url: str) -> str:
     """Return the scheme of an address, which is all of it that is never a secret."""
     return redacted(url.partition(":")[0], limit=20)
-
-
-def _note(troubles: dict[str, str], name: str) -> Callable[[str], None]:
-    return lambda trouble: troubles.update({name: trouble})
 
 
 def _errand(errand: Callable[[], str], tell: Callable[[str], None]) -> threading.Thread:

@@ -103,7 +103,8 @@ def fallback_spool(output: Path, variables: Mapping[str, str]) -> Workspace | No
     name = f"batchgen-{geteuid()}-{hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:16]}"
     for place in _places(variables):
         with suppress(OSError):
-            if _device(place) != here and _own(place / name):
+            there = next(path for path in (place, *place.parents) if path.exists())
+            if there.stat().st_dev != here and _own(place / name):
                 return Workspace(place / name)
     return None
 
@@ -122,10 +123,6 @@ def _places(variables: Mapping[str, str]) -> Iterator[Path]:
     state = variables.get("XDG_STATE_HOME") or (f"{home}/.local/state" if home else "")
     names = (state, variables.get("TMPDIR", ""), "/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - `_own` looks closely
     yield from (Path(name) for name in names if name.startswith("/"))
-
-
-def _device(place: Path) -> int:
-    return next(path for path in (place, *place.parents) if path.exists()).stat().st_dev
 
 
 def _own(folder: Path) -> bool:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
@@ -107,13 +107,10 @@ def _is_untouched(project: Project) -> bool:
 def _plain(value: object) -> object:
     """Write a value so that the same gives the same in every process: sets have no order of their own."""
     if is_dataclass(value):
-        return (type(value).__name__, *_members(value))
+        members = ((one.name, _plain(getattr(value, one.name))) for one in fields(value))
+        return (type(value).__name__, *members)
     if isinstance(value, Mapping):
         return [(_plain(name), _plain(inner)) for name, inner in value.items()]
     if isinstance(value, AbstractSet):
         return sorted(map(repr, map(_plain, value)))
     return [*map(_plain, value)] if isinstance(value, list | tuple) else value
-
-
-def _members(value: Any) -> Iterator[tuple[str, object]]:
-    return ((one.name, _plain(getattr(value, one.name))) for one in fields(value))

@@ -20,7 +20,7 @@ from batchgen.cli.params import (
     skip_bad_rows_option,
     store_option,
 )
-from batchgen.errors import BatchgenError, Exit, Problem, Severity
+from batchgen.errors import BatchgenError, Exit, Severity
 
 if TYPE_CHECKING:
     from batchgen.app.config.options import Options
@@ -154,18 +154,14 @@ def show_end(context: Context, result: "RunResult", *, as_json: bool, quiet: boo
     from batchgen.cli.render.summary import final_block
 
     silent = quiet and result.is_well
-    context.console.tell(_worth_telling(result.problems, silent=silent))
+    problems = result.problems  # under --quiet a run that went well keeps its warnings to itself; they are in its log
+    context.console.tell(one for one in problems if not silent or one.severity is Severity.ERROR)
     if as_json and result.summary.get("run_id"):
         context.console.json(result.summary)
     elif result.summary and not as_json and not silent:
         filled = context.console.data.isatty()
         places = (result.output, result.report)
         context.console.out(final_block(result.summary, result.exit, *places, store=result.store, filled=filled))
-
-
-def _worth_telling(problems: Any, *, silent: bool) -> list[Problem]:
-    """Under --quiet a run that went well keeps its warnings to itself; they are in its log."""
-    return [problem for problem in problems if not silent or problem.severity is Severity.ERROR]
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from batchgen.cli.render.table import number, paragraph, remark, table, text
-from batchgen.model.provider import FixedSizes, FlexibleSizes, ImageTable, Model, OpenParam, Price, Provider
+from batchgen.model.provider import FixedSizes, ImageTable, Model, OpenParam, Price, Provider
 from batchgen.providers.dialect import Delivery
 from batchgen.providers.dialects import dialect
 
@@ -24,13 +24,15 @@ def models(known: Sequence[Model]) -> str:
 
 
 def _model(model: Model) -> tuple[str, ...]:
-    about = "; ".join(part for part in (life(model), _sizes(model.sizes), " ".join(model.qualities)) if part)
+    sizes = model.sizes
+    drawn = " ".join(sizes.sizes) if isinstance(sizes, FixedSizes) else f"any multiple of {sizes.multiple}"
+    about = "; ".join(part for part in (life(model), drawn, " ".join(model.qualities)) if part)
     price = model.price or Price()
     return (
         model.name,
         *_by_token(price),
         _usd_of(price.tokens.text_out if price.tokens else None),
-        _dated(model.price),
+        str(price.as_of or "-"),
         about,
     )
 
@@ -60,10 +62,6 @@ def life(model: Model) -> str:
     return f"{model.status} since {model.released}" if model.released else model.status
 
 
-def _sizes(sizes: FixedSizes | FlexibleSizes) -> str:
-    return " ".join(sizes.sizes) if isinstance(sizes, FixedSizes) else f"any multiple of {sizes.multiple}"
-
-
 def _by_image_or_call(price: Price) -> str:
     if price.per_image:
         return _by_image(price.per_image)
@@ -91,10 +89,6 @@ def _usd(amount: Decimal) -> str:
     plain = f"{amount.normalize():f}"
     whole, _, fraction = plain.partition(".")
     return f"${whole}.{fraction.ljust(2, '0')}"
-
-
-def _dated(price: Price | None) -> str:
-    return str(price.as_of) if price and price.as_of else "-"
 
 
 def providers(known: Sequence[Provider], further: Sequence[Provider] = ()) -> str:

@@ -1,6 +1,6 @@
 """How a run ended, and where an output folder stands: at most twelve lines, the money line adds up."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import starmap
@@ -51,14 +51,10 @@ def final_block(
         tail.append(f"report   {safe(report, 1000)}\n")
     tail.append(_labelled("next", _next(summary, exit, report)))
     told = [head, *accounts(summary, now)]
-    while _height((*told, *tail)) > MOST_LINES and (len(told) > 4 or len(tail) > 1):
+    while "".join((*told, *tail)).count("\n") > MOST_LINES and (len(told) > 4 or len(tail) > 1):
         # What is the least: waste, estimate, the money of the folder; then where the files are.
         _gone = told.pop() if len(told) > 4 else tail.pop(0)
     return "".join((*told, *tail))
-
-
-def _height(parts: Iterable[str]) -> int:
-    return sum(part.count("\n") for part in parts)
 
 
 def _labelled(label: str, words: str) -> str:

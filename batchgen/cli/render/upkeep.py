@@ -56,12 +56,9 @@ def check_line(result: CheckResult) -> str:
         f"{summary.rejected:,} rejected."
     )
     carried = f" Set nothing, and are tags in the report: {', '.join(summary.tags)}." if summary.tags else ""
-    found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}{_more(summary.more)}"
+    more = f", and {counted(summary.more, 'more error')}" if summary.more else ""
+    found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}{more}"
     return paragraph(read) + paragraph(f"{counted(summary.images, 'image')} wanted; {found}.{carried}")
-
-
-def _more(left_out: int) -> str:
-    return f", and {counted(left_out, 'more error')}" if left_out else ""
 
 
 def tally(problems: Sequence[Problem]) -> tuple[int, int]:

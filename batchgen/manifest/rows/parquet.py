@@ -66,13 +66,9 @@ def _has_objects(schema: Any) -> bool:
 
 def _row(cells: tuple[Any, ...], found: Head, line: int) -> Read:
     try:
-        return found.row([text_of(value) for value in cells], line, _uneven)
+        return found.row([text_of(value) for value in cells], line, "{} cells for {} columns".format)
     except (ValueError, UnicodeDecodeError) as error:
         return Problem(str(error), Place(found.file, line))
-
-
-def _uneven(cells: int, width: int) -> str:
-    return f"{cells} cells for {width} columns"
 
 
 def text_of(value: Any) -> str:

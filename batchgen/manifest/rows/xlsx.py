@@ -62,7 +62,8 @@ def open_xlsx(path: Path, file: str, layout: Layout) -> Table:
     hidden = _unpack(path, file)
     sheet, others, member = _choose(path, file, layout.sheet)
     first = layout.header_row or 1
-    sample = list(islice((line for line in _lines(path, file, sheet) if _from(line, first)), SAMPLE))
+    lines_from = (line for line in _lines(path, file, sheet) if isinstance(line, Problem) or line.number >= first)
+    sample = list(islice(lines_from, SAMPLE))
     if sample and isinstance(sample[0], Problem):
         raise InputError(sample[0])
     lines = [line for line in sample if isinstance(line, _Line)]
@@ -87,10 +88,6 @@ def open_xlsx(path: Path, file: str, layout: Layout) -> Table:
     return Table(file, found.names, lambda: _rows(path, sheet, found, named.number), telling(file, 1, *told))
 
 
-def _from(line: _Line | Problem, first: int) -> bool:
-    return isinstance(line, Problem) or line.number >= first
-
-
 def _rows(path: Path, sheet: str, found: Head, skip: int) -> Iterator[Read]:
     for line in _lines(path, found.file, sheet):
         if isinstance(line, Problem):
@@ -102,11 +99,7 @@ def _rows(path: Path, sheet: str, found: Head, skip: int) -> Iterator[Read]:
                 yield empty_row(found.file, line.number)
             else:
                 missing = [""] * (found.width - len(line.cells))
-                yield found.row([*line.cells, *missing], line.number, _beyond)
-
-
-def _beyond(_: int, width: int) -> str:
-    return f"a cell beyond the {width} named columns"
+                yield found.row([*line.cells, *missing], line.number, "a cell beyond the {1} named columns".format)
 
 
 def _choose(path: Path, file: str, asked: str | None) -> tuple[str, tuple[str, ...], str]:
