@@ -17,9 +17,11 @@ from batchgen.executor.exchange import sound, trouble_of
 from batchgen.executor.inflate import EncodingError, Inflate
 from batchgen.executor.proxies import DIRECT, Proxies, secrets_of
 from batchgen.model import BatchRules, Phase, Provider, Verdict
+from batchgen.providers.base64_span import DecodeError
 from batchgen.providers.batches import OURS, WINDOW, ProviderBatch, batch_from, page_of
-from batchgen.providers.decode import BodyKind, DecodeError, kind_of, parse
+from batchgen.providers.decode import BodyKind, kind_of
 from batchgen.providers.dialects import dialect
+from batchgen.providers.json_text import parse
 from batchgen.providers.verdict import CallEvidence, TransportError, judge
 from batchgen.providers.wire import address, header_view
 from batchgen.runtime.clock import Clock

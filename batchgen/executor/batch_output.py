@@ -9,8 +9,8 @@ from batchgen.executor.exchange import Exchange
 from batchgen.executor.part_writer import PartWriter
 from batchgen.executor.response_handler import MOST_PER_IMAGE, ResponseHandler
 from batchgen.model import Attempt, Charge, Phase, Receipt, Remedy, Verdict
-from batchgen.providers.base64_span import Base64Span
-from batchgen.providers.decode import BodyKind, DecodeError, Document
+from batchgen.providers.base64_span import Base64Span, DecodeError
+from batchgen.providers.decode import BodyKind, Document
 from batchgen.providers.dialects import dialect
 from batchgen.providers.json_text import mapping
 from batchgen.providers.reading import Reader

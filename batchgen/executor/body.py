@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable
 
 from batchgen.executor.inflate import EncodingError, Inflate
-from batchgen.providers.decode import Bytes, DecodeError, Document, kind_of, parse
+from batchgen.providers.base64_span import DecodeError
+from batchgen.providers.decode import Bytes, Document, kind_of
+from batchgen.providers.json_text import parse
 from batchgen.providers.reading import Reader
 from batchgen.providers.verdict import TransportError
 

@@ -19,5 +19,3 @@ from batchgen.limits.limiter import Limiter
 from batchgen.limits.shared_pace import SharedPace
 from batchgen.limits.sliding_window import Start
 from batchgen.limits.stop_gate import Closed
-
-__all__ = ["Breaker", "Breakers", "Closed", "Limiter", "SharedPace", "Start", "TemplateBreaker", "Ticket"]

@@ -6,5 +6,3 @@ loads aiohttp and Pillow.
 
 from batchgen.mock.config import MockConfig
 from batchgen.mock.plan import Faults, Rule, load_rules
-
-__all__ = ["Faults", "MockConfig", "Rule", "load_rules"]

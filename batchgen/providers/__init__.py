@@ -2,5 +2,3 @@
 
 from batchgen.providers.dialects import most_per_call
 from batchgen.providers.rules import refusals, to_send
-
-__all__ = ["most_per_call", "refusals", "to_send"]

@@ -9,7 +9,8 @@ from typing import Any
 from batchgen.model import Echo, Usage
 from batchgen.numerous import numerous
 from batchgen.providers.api_error import ApiError
-from batchgen.providers.decode import Base64Span, Document, SpanState
+from batchgen.providers.base64_span import Base64Span, SpanState
+from batchgen.providers.decode import Document
 from batchgen.providers.json_text import count, mapping
 from batchgen.text import safe
 

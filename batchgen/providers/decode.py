@@ -13,24 +13,10 @@ from enum import StrEnum
 from typing import Any
 
 from batchgen.numerous import numerous
-from batchgen.providers.base64_span import Base64Reader, Base64Span, DecodeError, Parts, PartSink, SpanState
+from batchgen.providers.base64_span import Base64Reader, Base64Span, DecodeError, Parts
 from batchgen.providers.image_bytes import LEAD, begins_image_text
 from batchgen.providers.json_text import parse
 from batchgen.providers.whole_answer import Found, read_whole
-
-__all__ = [
-    "Base64Span",
-    "BodyKind",
-    "Bytes",
-    "DecodeError",
-    "Decoder",
-    "Document",
-    "ImageFields",
-    "PartSink",
-    "Parts",
-    "SpanState",
-    "parse",
-]
 
 TEXT_CAP = 8 * 1024 * 1024
 DEEPEST = 32

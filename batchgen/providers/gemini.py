@@ -12,7 +12,8 @@ from batchgen.catalog.answers import wording
 from batchgen.model import Attempt, Auth, Echo, Operation, Provider, Usage
 from batchgen.providers.answer import Answer, Item, as_counted, from_run, leftovers, run_at
 from batchgen.providers.api_error import ApiError, complaint
-from batchgen.providers.decode import Document, ImageFields, SpanState
+from batchgen.providers.base64_span import SpanState
+from batchgen.providers.decode import Document, ImageFields
 from batchgen.providers.dialect import Delivery, Dialect, Inputs, Probe
 from batchgen.providers.json_text import count, mapping, sequence
 from batchgen.providers.uploads import Upload, Uploads

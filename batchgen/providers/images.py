@@ -9,7 +9,8 @@ import orjson
 
 from batchgen.model import MARKUP, Attempt, Operation, Provider, Usage
 from batchgen.providers.answer import Answer, Item, echo_of, from_address, from_run, leftovers, run_at, usage_of
-from batchgen.providers.decode import Document, ImageFields, SpanState
+from batchgen.providers.base64_span import SpanState
+from batchgen.providers.decode import Document, ImageFields
 from batchgen.providers.dialect import Dialect, Inputs, Probe
 from batchgen.providers.json_text import mapping, sequence
 from batchgen.providers.shapes import bearer, images_anywhere, said_in

@@ -9,7 +9,8 @@ from typing import Any
 from batchgen.catalog.answers import plain, wording
 from batchgen.providers.answer import Item, from_address, from_run
 from batchgen.providers.api_error import ApiError, complaint
-from batchgen.providers.decode import Document, SpanState
+from batchgen.providers.base64_span import SpanState
+from batchgen.providers.decode import Document
 
 _DEEPEST = 8
 _STATES = ("status", "state", "task_status")

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from batchgen.providers.decode import DecodeError, Decoder, Document, Parts
+from batchgen.providers.base64_span import DecodeError, Parts
+from batchgen.providers.decode import Decoder, Document
 from batchgen.providers.images import FIELDS
 
 

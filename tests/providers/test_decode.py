@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen.providers.decode import DecodeError, Decoder, Parts
+from batchgen.providers.base64_span import DecodeError, Parts
+from batchgen.providers.decode import Decoder
 from batchgen.providers.images import FIELDS
 
 IMAGE = random.Random(1).randbytes(1000)
