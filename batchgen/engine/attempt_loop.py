@@ -138,22 +138,15 @@ class AttemptLoop:
         return Over(SlotState.FAILED, Reason(ReasonCode.REFUSED, detail="no provider of this run can draw it"))
 
     def _attempt(self, call: CallState, lane: Lane) -> Attempt:
-        context, job, prices = self.context, call.job, lane.price_list
-        return Attempt(
-            id=context.new_id(),
-            run_id=context.run_id,
-            job_key=job.key,
-            job_id=job.id,
-            request=job.request,
-            stems=job.stems,
-            model=prices.model_of(job.request),
-            provider=lane.name,
-            slots=call.slots,
-            quote=prices.quote(job.request, len(call.slots)),
-            purpose=Purpose.RETRY if call.tally.tries and call.purpose is Purpose.FIRST else call.purpose,
-            deadline=context.settings.retry.deadline_seconds,
+        job, prices, again = call.job, lane.price_list, call.tally.tries and call.purpose is Purpose.FIRST
+        return self.context.attempt(
+            lane,
+            job,
+            call.slots,
+            prices.quote(job.request, len(call.slots)),
+            purpose=Purpose.RETRY if again else call.purpose,
+            deadline=self.context.settings.retry.deadline_seconds,
             replaces=call.replaces,
-            inherited=job.inherited,
             stream=prices.streams(job.request),
         )
 

@@ -43,8 +43,7 @@ class BatchCollector:
     def __init__(self, context: RunContext, lane: Lane | None = None) -> None:
         self._lanes = context.lanes
         self.context = context.only(lane or context.lane)
-        assert self.context.lane.batches is not None, "whoever collects batches knows where they are"
-        self._batches = self.context.lane.batches
+        self._batches = self.context.batches
         self._recovery = BatchRecovery(self.context)
         self._wait = FIRST_WAIT
         self._at_least = 0.0

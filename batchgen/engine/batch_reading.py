@@ -36,11 +36,10 @@ class BatchReading:
     """
 
     def __init__(self, context: RunContext, row: BatchRow) -> None:
-        assert context.lane.batches is not None, "the batch is somewhere"
         self._context = context
         self._row = row
-        self._client = context.lane.batches.client_at(row.base_url)
-        self._files = context.lane.batches.output_at(row.base_url)
+        self._client = context.batches.client_at(row.base_url)
+        self._files = context.batches.output_at(row.base_url)
         self._seen: set[str] = set()
         self._offset = 0
         self.nameless = False

@@ -16,9 +16,8 @@ class BatchRecovery:
     """Settles batches that were being made when a run died, or an answer was lost."""
 
     def __init__(self, context: RunContext) -> None:
-        assert context.lane.batches is not None, "whoever looks for batches knows where"
         self.context = context
-        self._batches = context.lane.batches
+        self._batches = context.batches
 
     async def settle(self, batch_id: str) -> bool:
         """Settle one; False when it provably never began, and its attempts may be made anew."""

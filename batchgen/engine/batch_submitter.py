@@ -24,7 +24,6 @@ from batchgen.limits import Closed
 from batchgen.model import (
     Attempt,
     Charge,
-    Job,
     Outcome,
     OutcomeKind,
     Phase,
@@ -55,16 +54,20 @@ MOST_TRIES = 4
 """Requests for one upload, or for one creation that the provider did not take."""
 
 
+def _passes(error: BatchRefusedError) -> bool:
+    """Whether a refusal may pass by itself."""
+    return error.verdict.remedy not in {Remedy.FAIL_JOB, Remedy.STOP_ACCOUNT, Remedy.STOP_CONFIG}
+
+
 class BatchSubmitter:
     """Submits what a run wants; one instance serves a whole run. What does not `fit` into its time is left alone."""
 
     def __init__(self, context: RunContext, fits: Callable[[Chunk], Awaitable[bool]] | None = None) -> None:
-        assert context.lane.batches is not None, "whoever submits has somewhere to submit to"
         self.context = context
-        self.batches = context.lane.batches
-        self._client = context.lane.batches.client
+        self.batches = context.batches
+        self._client = context.batches.client
         self._recovery = BatchRecovery(context)
-        self._mark = key_mark(context.lane.batches.key)
+        self._mark = key_mark(context.batches.key)
         self._fits = fits
         self._told: set[str] = set()
         self._seen: set[str] = set()
@@ -101,29 +104,12 @@ class BatchSubmitter:
                 continue
             purpose = Purpose.RETRY if task.odd.issuperset(slots) else calls[0]
             try:
-                made.append(self._attempt(task, job, slots, purpose))
+                quote = context.lane.price_list.quote(job.request, len(slots), batch=True)
+                how = {"purpose": purpose, "route": Route.BATCH, "replaces": task.replaces}
+                made.append(context.attempt(context.lane, job, slots, quote, **how))
             except InputError as error:
                 self._tell("price", str(error))
         return made
-
-    def _attempt(self, task: Task, job: Job, slots: tuple[int, ...], purpose: Purpose) -> Attempt:
-        context = self.context
-        return Attempt(
-            id=context.new_id(),
-            run_id=context.run_id,
-            job_key=job.key,
-            job_id=job.id,
-            request=job.request,
-            stems=job.stems,
-            model=context.lane.price_list.model_of(job.request),
-            provider=context.lane.provider.name,
-            slots=slots,
-            quote=context.lane.price_list.quote(job.request, len(slots), batch=True),
-            purpose=purpose,
-            route=Route.BATCH,
-            replaces=task.replaces,
-            inherited=job.inherited,
-        )
 
     def _tell(self, kind: str, why: str) -> None:
         """Note why something was not submitted; the first of a kind, as there may be a million."""
@@ -219,25 +205,19 @@ class BatchSubmitter:
 
     async def _create(self, batch: NewBatch, file_id: str) -> bool:
         context = self.context
-        for number in range(MOST_TRIES):
-            try:
-                told = await self._client.create(file_id, batch.endpoint, batch.id)
-            except BatchRefusedError as error:
-                if error.unclear:
-                    return await self._recovery.settle(batch.id)
-                if (
-                    error.verdict.remedy not in {Remedy.WAIT, Remedy.RESEND}
-                    or number + 1 == MOST_TRIES
-                    or context.stops
-                ):
-                    raise
-                await context.pause(error.verdict.retry_after or 2.0**number)
-            else:
-                await context.offload(context.ledger.batches.enter, batch.id, BatchState.SUBMITTED, told.id)
-                context.note("batch_submitted", batch=batch.id, provider_id=told.id)
-                note_away(context, await context.offload(context.ledger.batches.find, batch.id))
-                return True
-        raise AssertionError("the last try ends it")
+        try:
+            told = await self._patiently(
+                lambda: self._client.create(file_id, batch.endpoint, batch.id),
+                lambda error: not error.unclear and error.verdict.remedy in {Remedy.WAIT, Remedy.RESEND},
+            )
+        except BatchRefusedError as error:
+            if error.unclear:
+                return await self._recovery.settle(batch.id)
+            raise
+        await context.offload(context.ledger.batches.enter, batch.id, BatchState.SUBMITTED, told.id)
+        context.note("batch_submitted", batch=batch.id, provider_id=told.id)
+        note_away(context, await context.offload(context.ledger.batches.find, batch.id))
+        return True
 
     async def _give_up(self, batch_id: str, chunk: Chunk, verdict: Verdict) -> None:
         """Release a batch that the provider did not take, and stop the run for the reason, unless it is its model's."""
@@ -249,14 +229,15 @@ class BatchSubmitter:
         if not context.close_part(context.lane, chunk.part, stop):
             context.stops.add(stop)
 
-    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask for something free again, as long as another try may help."""
+    async def _patiently(
+        self, ask: Callable[[], Awaitable[T]], helps: Callable[[BatchRefusedError], bool] = _passes
+    ) -> T:
+        """Ask again as long as another try may help; of what is free, nearly always."""
         for number in range(MOST_TRIES):
             try:
                 return await ask()
             except BatchRefusedError as error:
-                lasting = error.verdict.remedy in {Remedy.FAIL_JOB, Remedy.STOP_ACCOUNT, Remedy.STOP_CONFIG}
-                if lasting or number + 1 == MOST_TRIES or self.context.stops:
+                if not helps(error) or number + 1 == MOST_TRIES or self.context.stops:
                     raise
                 await self.context.pause(error.verdict.retry_after or 2.0**number)
         raise AssertionError("the last try ends it")

@@ -3,16 +3,19 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from batchgen.engine.lane import Lane, Part
 from batchgen.engine.stop_reasons import StopReasons
 from batchgen.executor.protocol import Executor
 from batchgen.ledger import Ledger
-from batchgen.model import ImageRequest, Job, Settings, Stop, StoredImage
+from batchgen.model import Attempt, ImageRequest, Job, Quote, Settings, Stop, StoredImage
 from batchgen.pricing import Offers
 from batchgen.runtime.change import first_of
 from batchgen.runtime.clock import Clock, Offload
+
+if TYPE_CHECKING:  # as in `lane`
+    from batchgen.executor.batches import ProviderBatches
 
 
 class Note(Protocol):
@@ -61,6 +64,29 @@ class RunContext:
     def lane(self) -> Lane:
         """The only provider, where there is one; otherwise the first."""
         return self.lanes[0]
+
+    @property
+    def batches(self) -> "ProviderBatches":
+        """The way of its batches."""
+        assert self.lane.batches is not None, "whoever asks has batches there"
+        return self.lane.batches
+
+    def attempt(self, lane: Lane, job: Job, slots: tuple[int, ...], quote: Quote, **more: Any) -> Attempt:
+        """Make a new attempt for slots of a job at a provider."""
+        return Attempt(
+            id=self.new_id(),
+            run_id=self.run_id,
+            job_key=job.key,
+            job_id=job.id,
+            request=job.request,
+            stems=job.stems,
+            model=lane.price_list.model_of(job.request),
+            provider=lane.name,
+            slots=slots,
+            quote=quote,
+            inherited=job.inherited,
+            **more,
+        )
 
     def lane_of(self, provider: str) -> Lane:
         """Return the provider that has or had this name; the first for one that is not of this run."""

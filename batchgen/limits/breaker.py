@@ -61,18 +61,15 @@ class Breaker:
         self._in_a_row = 0
         self._last: deque[bool] = deque(maxlen=LAST)
         self._throttled_since: float | None = None
-        self._open = False
+        self.is_open = False
+        """Whether only probes may be made."""
         self._failed_probes = 0
         self._probe_at = 0.0
         self._probe: Ticket | None = None
         self._kept: set[Ticket] = set()
         self._proven = False
         self._changed = Change()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether only probes may be made."""
-        return self._open
+        self._wake = self._changed.tell
 
     @property
     def _has_room(self) -> bool:
@@ -84,7 +81,7 @@ class Breaker:
         """Seconds until leave to make a call would be given; infinite until a call ends. Given up is told at once."""
         if self.given_up:
             return 0.0
-        if not self._open:
+        if not self.is_open:
             return 0.0 if self._has_room else math.inf
         return max(0.0, self._probe_at - self._clock.monotonic()) if self._probe is None else math.inf
 
@@ -96,7 +93,7 @@ class Breaker:
         self._gate.check()
         while not self.given_up:
             wait = None
-            if not self._open:
+            if not self.is_open:
                 if self._has_room:
                     return Ticket(self._generation)
             elif self._probe is None:
@@ -160,7 +157,7 @@ class Breaker:
 
     def _turn(self, *, to_open: bool) -> None:
         """Open or close; either begins a new count."""
-        self._open = to_open
+        self.is_open = to_open
         self._generation += 1
         self._in_a_row = 0
         self._proven = not to_open
@@ -175,9 +172,6 @@ class Breaker:
     def _give_up(self, why: str) -> None:
         self.given_up = why
         self._wake()
-
-    def _wake(self) -> None:
-        self._changed.tell()
 
     async def _change(self, at_most: float | None) -> None:
         """Wait until something changes, or a probe is due."""

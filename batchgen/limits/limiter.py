@@ -86,7 +86,8 @@ class Limiter:
         self._queue = StartQueue(clock, shared)
         self._place = _Place(self._gate, self._slots, self._queue)
         self._rests: list[float] = []
-        self._waiting = 0
+        self.waiting = 0
+        """Calls that have a slot and wait for their start."""
         self._held = False
         self._opened = asyncio.Event()
         self._opened.set()
@@ -127,11 +128,6 @@ class Limiter:
         return max(0.0, self._queue.resumes_at - self._clock.monotonic())
 
     @property
-    def waiting(self) -> int:
-        """Calls that have a slot and wait for their start."""
-        return self._waiting
-
-    @property
     def used(self) -> Mapping[str, tuple[int, float]]:
         """What of each configured rate was started within the last minute, and how much it is."""
         return {kind: meter.used for kind, meter in self._meters.items()}
@@ -143,7 +139,7 @@ class Limiter:
 
     def ready_in(self, n: int = 1, input_images: int = 0, tokens: int = 0, *, model: str = "") -> float:
         """Seconds until a call of this weight could start here; infinite until another one ends or starts."""
-        if self._waiting or self._slots.taken >= self._slots.size:
+        if self.waiting or self._slots.taken >= self._slots.size:
             return math.inf
         meters = (meter.wait(weight) for _, meter, weight in self._weights(n, input_images, tokens))
         held = max(self._rate(model).wait(self._refusals.look), self._until_place())
@@ -159,7 +155,7 @@ class Limiter:
         The answer names this start to `sent`, `answered` and `throttled`.
         """
         weights, rate = self._weights(n, input_images, tokens), self._rate(model)
-        if weights or self._waiting or self._queue.is_closed or self._closed_for(rate) > 0:
+        if weights or self.waiting or self._queue.is_closed or self._closed_for(rate) > 0:
             start = await self._start(weights, model, rate)
         else:  # nothing limits the pace, and nobody is before it
             self._gate.check()
@@ -170,12 +166,12 @@ class Limiter:
 
     async def _start(self, weights: Weights, model: str, rate: LearnedRate) -> Start:
         """Wait for the turn of a call, and for what else holds it up."""
-        self._waiting += 1
+        self.waiting += 1
         try:
             with self._gate.waiting():
                 return await self._queue.start(weights, model, lambda: self._closed_for(rate))
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
 
     def sent(self, start: Start) -> None:
         """Say that a call leaves only now, so that what was done in between does not blur its window."""
@@ -287,7 +283,7 @@ class Limiter:
             return 0.0
         now = self._clock.monotonic()
         self._rests = [end for end in self._rests if end > now]
-        under_way = self._slots.taken - self._waiting
+        under_way = self._slots.taken - self.waiting
         return min(self._rests) - now if self._rests and under_way + len(self._rests) >= self._most else 0.0
 
     def _slow_down(self, started: float, now: float, hold: float) -> None:

@@ -11,24 +11,16 @@ class Slots:
     """A semaphore in strict order whose size can change at any time."""
 
     def __init__(self, size: int) -> None:
-        self._size = size
-        self._taken = 0
-        self._queue: deque[asyncio.Future[None]] = deque()
-
-    @property
-    def size(self) -> int:
+        self.size = size
         """Slots there are now."""
-        return self._size
-
-    @property
-    def taken(self) -> int:
+        self.taken = 0
         """Slots in use now; above the size for a while after it shrank."""
-        return self._taken
+        self._queue: deque[asyncio.Future[None]] = deque()
 
     def acquire_now(self) -> bool:
         """Take a free slot, unless others wait for one; whether there is one."""
-        free = not self._queue and self._taken < self._size
-        self._taken += free
+        free = not self._queue and self.taken < self.size
+        self.taken += free
         return free
 
     async def acquire(self) -> None:
@@ -46,21 +38,21 @@ class Slots:
 
     def release(self) -> None:
         """Give a slot back."""
-        self._taken -= 1
+        self.taken -= 1
         if self._queue:
             self._admit()
 
     def resize(self, size: int) -> None:
         """Allow so many from now on; calls under way keep their slots."""
-        self._size = size
+        self.size = size
         self._admit()
 
     def _admit(self) -> None:
-        while self._queue and self._taken < self._size:
+        while self._queue and self.taken < self.size:
             turn = self._queue.popleft()
             if not turn.done():
                 turn.set_result(None)
-                self._taken += 1
+                self.taken += 1
 
 
 class CallWindow:

@@ -24,16 +24,12 @@ class StartQueue:
         self._clock = clock
         self._shared = shared
         self._turn = asyncio.Lock()
-        self._resumes_at = float("-inf")
+        self.resumes_at = float("-inf")
+        """When the last pause ends or ended, on the monotonic clock."""
         self._paused = False
         self._changed = Change()
         self.probe: Start | None = None
         self.look = 0.0
-
-    @property
-    def resumes_at(self) -> float:
-        """When the last pause ends or ended, on the monotonic clock."""
-        return self._resumes_at
 
     async def start(self, weights: Weights, model: str, wait: Callable[[], float]) -> Start:
         """Wait for the turn, the pause and the meters; the call counts as started when this returns.
@@ -67,7 +63,7 @@ class StartQueue:
 
     def pause(self, seconds: float) -> None:
         """Let nothing start for so long from now; a longer pause already in force stays."""
-        self._resumes_at = max(self._resumes_at, self._clock.monotonic() + seconds)
+        self.resumes_at = max(self.resumes_at, self._clock.monotonic() + seconds)
         self._paused = True
         self.judged(self.probe)
 
@@ -101,4 +97,4 @@ class StartQueue:
             return 0.0
         now = self._clock.monotonic()
         look = self.probe.at + self.look - now if self.probe else 0.0
-        return max(self._resumes_at - now, look)
+        return max(self.resumes_at - now, look)

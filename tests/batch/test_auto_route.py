@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from batchgen.engine.ready_by import CANCELLING, Work, by_calls, deadline, last_moment
+from batchgen.engine.auto_route import CANCELLING, Work, by_calls, deadline, last_moment
 from batchgen.model import Limits
 from tests.batch.scene import QuickClock, adds_up, attempts, created, jobs
 from tests.rehearsal import Rehearsal

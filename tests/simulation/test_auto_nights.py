@@ -11,11 +11,10 @@ from typing import Any, cast
 
 import pytest
 
-from batchgen.engine.auto_route import AutoRoute
+from batchgen.engine.auto_route import MOST_SECONDS, AutoRoute, Work, by_calls, deadline, last_moment
 from batchgen.engine.context import RunContext
 from batchgen.engine.job_runner import JobRunner, Task
 from batchgen.engine.open_items import LeftOpen
-from batchgen.engine.ready_by import MOST_SECONDS, Work, by_calls, deadline, last_moment
 from batchgen.executor.batch_client import BatchRefusedError, UploadedFile
 from batchgen.ledger import AttemptRow
 from batchgen.model import (
