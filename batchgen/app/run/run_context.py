@@ -26,24 +26,6 @@ from batchgen.runtime.offload import Threads
 from batchgen.text import counted
 
 
-@dataclass
-class _Opened:
-    """What asks one provider; `known` are the limits that earlier runs learned of it, `earlier` what they called it."""
-
-    config: LaneConfig
-    provider: Provider
-    key: str | None
-    executor: Executor
-    batches: ProviderBatches
-    known: Mapping[str, int] = field(default_factory=dict)
-    earlier: frozenset[str] = frozenset()
-
-    @property
-    def account(self) -> str:
-        """The mark of what has limits and images of its own: a key, and where it is used."""
-        return account_mark(self.provider.base_url or self.provider.name, self.key)
-
-
 def new_ids() -> Callable[[], str]:
     """Give ids that nobody else gives, one after the other: the ledger finds those of a run side by side."""
     first, number = tokens.token_hex(8), count()
@@ -56,14 +38,13 @@ async def run_context(run: Run, providers: Sequence[Provider]) -> AsyncIterator[
     with ExitStack() as stack:
         on_books = stack.enter_context(Threads(1, "ledger", run.ledger.group))
         on_disk = stack.enter_context(Threads(16, "disk"))
-        opening = _Opening(run, on_books, on_disk)
         each = zip(run.project.lanes, providers, run.access, strict=True)
-        opened = [opening.open(*one) for one in each]
+        opened = [_Opened(run, on_books, on_disk, *one) for one in each]
         for one in opened:
-            one.earlier = await on_books(opening.earlier_names, one)
+            one.earlier = await on_books(one.earlier_names)
         named = {name: one.executor for one in opened for name in one.earlier}
         executor = Executors({one.config.name: one.executor for one in opened} | named)
-        lanes = tuple([await opening.lane(one) for one in opened])
+        lanes = tuple([await one.lane() for one in opened])
         stack.callback(run.stops.mute)
         async with AsyncExitStack() as sessions:
             await sessions.enter_async_context(executor.session())
@@ -77,7 +58,7 @@ async def run_context(run: Run, providers: Sequence[Provider]) -> AsyncIterator[
                 ledger=run.ledger,
                 offload=on_books,
                 executor=executor,
-                forget=opening.forget(executor),
+                forget=_forget(run, executor, on_books, on_disk),
                 clock=run.project.clock,
                 stops=run.stops,
                 new_id=new_ids(),
@@ -86,25 +67,32 @@ async def run_context(run: Run, providers: Sequence[Provider]) -> AsyncIterator[
             )
             yield context, on_disk
         for one, lane in zip(opened, lanes, strict=True):
-            await opening.keep_limits(one, lane)
+            await one.keep_limits(lane)
 
 
-@dataclass(frozen=True)
-class _Opening:
-    """Opens the providers of one run, with what the ledger knows of them."""
+@dataclass
+class _Opened:
+    """What asks one provider, by calls and in batches; nothing connects before a session.
+
+    `known` are the limits that earlier runs learned of it, `earlier` what they called it.
+    """
 
     run: Run
     on_books: Offload
     on_disk: Offload
+    config: LaneConfig
+    provider: Provider
+    access: Access
+    known: Mapping[str, int] = field(default_factory=dict)
+    earlier: frozenset[str] = frozenset()
 
-    def open(self, config: LaneConfig, provider: Provider, access: Access) -> _Opened:
-        """Return what asks one provider, by calls and in batches; nothing connects before a session."""
-        run = self.run
-        key = access.key.reveal() if access.key else None
+    def __post_init__(self) -> None:
+        run, access = self.run, self.access
+        self.key = access.key.reveal() if access.key else None
         revealed = {name: secret.reveal() for name, secret in access.headers.items()}
         setup = Setup(
-            provider,
-            key,
+            self.provider,
+            self.key,
             run.workspace,
             run.store,
             clock=run.project.clock,
@@ -114,30 +102,29 @@ class _Opening:
             own_headers=revealed,
             proxies=run.proxies,
         )
-        executor = (run.make_executor or LocalExecutor)(setup)
-        return _Opened(config, provider, key, executor, ProviderBatches(setup))
+        self.executor: Executor = (run.make_executor or LocalExecutor)(setup)
+        self.batches = ProviderBatches(setup)
+        self.account = account_mark(self.provider.base_url or self.provider.name, self.key)
+        """The mark of what has limits and images of its own: a key, and where it is used."""
 
-    async def lane(self, one: _Opened) -> Lane:
-        run, settings, clock = self.run, one.config.settings, self.run.project.clock
-        caps, steering = replace(caps_of(settings), earlier=one.earlier), run.steering
+    async def lane(self) -> Lane:
+        run, config, clock = self.run, self.config, self.run.project.clock
+        settings, steering = config.settings, run.steering
+        caps = replace(caps_of(settings), earlier=self.earlier)
         shared = await self.on_books(self._is_shared)
-        one.known = await self.on_books(run.ledger.learned_limits.of, one.config.name, one.key)
+        self.known = await self.on_books(run.ledger.learned_limits.of, config.name, self.key)
         lane = Lane(
-            offer=next(offer for offer in run.offers if offer.name == one.config.name),
-            provider=one.provider,
+            offer=next(offer for offer in run.offers if offer.name == config.name),
+            provider=self.provider,
             limiter=Limiter(
-                settings.limits,
-                clock,
-                one.known,
-                partial(self._tell_limit, one.config.name),
-                self._shared_pace(one) if shared else None,
+                settings.limits, clock, self.known, self._tell_limit, self._shared_pace() if shared else None
             ),
             breaker=Breakers(settings.retry.breaker_probe_seconds, clock),
             caps=lambda: caps if caps.max_cost == steering.max_cost else replace(caps, max_cost=steering.max_cost),
-            batches=one.batches,
-            most=one.config.most,
-            earlier=one.earlier,
-            closed=run.closed.setdefault(one.config.name, {}),
+            batches=self.batches,
+            most=config.most,
+            earlier=self.earlier,
+            closed=run.closed.setdefault(config.name, {}),
         )
         return lane.follow(run.stops)
 
@@ -147,47 +134,47 @@ class _Opening:
         own = run.workspace.root.resolve() == run.project.ledger_path.resolve().parent
         return not own or run.ledger.permits.are_shared()
 
-    def _shared_pace(self, one: _Opened) -> SharedPace:
+    def _shared_pace(self) -> SharedPace:
         """Return the pace of all runs with this key in one ledger."""
         permits = self.run.ledger.permits
         return SharedPace(
-            partial(self.on_books, permits.book, one.account), partial(self.on_books, permits.move, one.account)
+            partial(self.on_books, permits.book, self.account), partial(self.on_books, permits.move, self.account)
         )
 
-    def earlier_names(self, one: _Opened) -> frozenset[str]:
+    def earlier_names(self) -> frozenset[str]:
         """Return what runs called this account before, which is said when its name is new. Blocks."""
-        run, config = self.run, one.config
-        if one.provider.embedded or not one.provider.base_url:
+        run, config = self.run, self.config
+        if self.provider.embedded or not self.provider.base_url:
             return frozenset()
         others = {lane.name for lane in run.project.lanes} - {config.name}
-        earlier, is_new = run.ledger.account_names.take(one.account, config.name, others)
+        earlier, is_new = run.ledger.account_names.take(self.account, config.name, others)
         if earlier and is_new:
             names = ", ".join(sorted(earlier))
             why = f"{config.name} was called {names} before: what is open there and its images of the day count on"
             run.watch.on_note(why, urgent=True)
         return earlier
 
-    async def keep_limits(self, one: _Opened, lane: Lane) -> None:
-        learned = {model: limit for model, limit in lane.limiter.learned.items() if limit != one.known.get(model)}
+    async def keep_limits(self, lane: Lane) -> None:
+        learned = {model: limit for model, limit in lane.limiter.learned.items() if limit != self.known.get(model)}
         if learned:
-            await self.on_books(self.run.ledger.learned_limits.keep, lane.name, one.key, learned)
+            await self.on_books(self.run.ledger.learned_limits.keep, lane.name, self.key, learned)
 
-    def _tell_limit(self, name: str, model: str, limit: int) -> None:
+    def _tell_limit(self, model: str, limit: int) -> None:
         """Say once that a limit showed itself that nobody configured."""
-        run = self.run
+        run, name = self.run, self.config.name
         run.note("limit_learned", model=model, provider=name, calls_per_minute=limit)
         run.watch.on_note(f"{name} takes about {counted(limit, 'call')} a minute for {model}; the pace follows")
 
-    def forget(self, executor: Executor) -> Callable[[str], Awaitable[None]]:
-        """Say what is done once a call is settled; sidecars come before what would bring them is taken away."""
-        run = self.run
-        if not run.project.settings.sidecars:
-            return executor.forget
 
-        async def forget(attempt_id: str) -> None:
-            rows = await self.on_books(run.ledger.report_rows.sidecars, attempt_id)
-            with suppress(Unreachable):  # at the end, or in the next run, missing ones are written
-                await self.on_disk(sidecars.write, run.store, rows)
-            await executor.forget(attempt_id)
+def _forget(run: Run, executor: Executor, on_books: Offload, on_disk: Offload) -> Callable[[str], Awaitable[None]]:
+    """Say what is done once a call is settled; sidecars come before what would bring them is taken away."""
+    if not run.project.settings.sidecars:
+        return executor.forget
 
-        return forget
+    async def forget(attempt_id: str) -> None:
+        rows = await on_books(run.ledger.report_rows.sidecars, attempt_id)
+        with suppress(Unreachable):  # at the end, or in the next run, missing ones are written
+            await on_disk(sidecars.write, run.store, rows)
+        await executor.forget(attempt_id)
+
+    return forget
