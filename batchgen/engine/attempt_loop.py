@@ -5,7 +5,7 @@ from random import uniform
 from batchgen.engine import limit_words
 from batchgen.engine.admission import Admission
 from batchgen.engine.attempt_maker import STOPPED, AttemptMaker
-from batchgen.engine.budget_hint import BudgetHint
+from batchgen.engine.budget_hint import Ask, BudgetHint
 from batchgen.engine.call_state import CallState
 from batchgen.engine.collector import Collector
 from batchgen.engine.context import RunContext
@@ -50,20 +50,16 @@ class AttemptLoop:
         if stop.kind is StopKind.STORAGE:
             self.context.stops.add(stop)
         else:
-            self.choice.take_out(call.job, call.asked, stop)
+            self.choice.take_out(call, stop)
 
     def _moves(self, call: CallState, over: Over) -> bool:
         """Whether a call that is over for one provider, for nothing, is made at another one."""
-        if not over.elsewhere or call.lane is None or self.context.stops or not self._others(call):
+        if not over.elsewhere or call.lane is None or self.context.stops or not self.choice.has_others(call):
             return False
         self._tell(call, over)
         self.context.note("moved", job=call.job.id, provider=call.lane.name, why=over.reason.words)
         call.move()
         return True
-
-    def _others(self, call: CallState) -> bool:
-        """Whether another provider than the one that was asked last may be asked."""
-        return self.choice.has_others(call.job, call.asked, call.avoided)
 
     def _tell(self, call: CallState, over: Over) -> None:
         """Let what a provider refused count against it, although another one draws the job."""
@@ -71,7 +67,7 @@ class AttemptLoop:
         if over.slots is SlotState.FAILED:
             stop = lane.refusals.watch(call.job, (), call.refusal) or lane.alike.watch(outcome, charged=lane.charged)
             if stop:
-                self.choice.take_out(call.job, lane, stop)
+                self.choice.take_out(call, stop)
         call.refusal = None
 
     def _given_up(self, call: CallState, over: Over) -> Over:
@@ -98,7 +94,7 @@ class AttemptLoop:
         What jobs of a larger priority may still ask for is left to them, also while they wait.
         """
         while not self.context.stops:
-            lane = _again_at(call) or await self.choice.next(call.job, len(call.slots), call.avoided)
+            lane = _again_at(call) or await self.choice.next(call)
             if lane is None:
                 return self._unserved(call)
             call.lane = lane
@@ -107,7 +103,7 @@ class AttemptLoop:
                 return self._refuse(call, refused)
             claimed = self.room.claimed(call.job.priority)
             if self.room.fits(attempt, claimed) or not (self.room.busy or claimed.any):
-                with self.room.asking(attempt, call.claim) as ask:
+                with Ask(self.room, attempt, call.claim) as ask:
                     tried = await self._maker.make(call, attempt, ask)
                 if not isinstance(tried, Refused):
                     return tried
@@ -124,7 +120,7 @@ class AttemptLoop:
     def _refuse(self, call: CallState, refused: Refused) -> Over:
         """Give a call up for this run; the first of a kind is noted, as there may be a million."""
         reason = Reason(ReasonCode.LIMIT, detail=limit_words.words(refused))
-        if self._others(call):
+        if self.choice.has_others(call):
             return Over(SlotState.NOT_STARTED, reason, elsewhere=True)
         if refused.kind not in self._refused and not call.last:
             self._refused.add(refused.kind)

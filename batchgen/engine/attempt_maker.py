@@ -221,7 +221,7 @@ class AttemptMaker:
         settlement = lane.price_list.settle(attempt, receipt) if state in PAID else None
         for stop in (halt(receipt.verdict), settlement and too_dear(attempt, settlement, receipt)):
             if stop:
-                self.choice.take_out(call.job, lane, stop)
+                self.choice.take_out(call, stop)
         lane.charged = lane.charged or state not in FREE
         _take(call, attempt, receipt)
         await context.offload(context.ledger.attempts.settle, receipt, state, settlement, not_taken(context, receipt))
@@ -270,7 +270,7 @@ class AttemptMaker:
         call.refusal = verdict if verdict.remedy is Remedy.FAIL_JOB and verdict.charge is Charge.NO else None
         as_told = isinstance(then, Again) and then.wait is Wait.AS_TOLD
         call.wait = verdict.retry_after if as_told else None
-        if verdict.remedy is Remedy.WAIT and self.choice.has_others(call.job, call.asked, call.avoided):
+        if verdict.remedy is Remedy.WAIT and self.choice.has_others(call):
             call.wait = 0.0  # who has room meanwhile is found at once
         return then
 

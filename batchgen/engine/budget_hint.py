@@ -75,10 +75,6 @@ class BudgetHint:
         """How many calls are inside, of which each may give something back."""
         return self.inside.count
 
-    def claiming(self, priority: float, most: Amount) -> "Claim":
-        """While inside, a job is under way that may ask for so much in all."""
-        return Claim(self, priority, most)
-
     def claimed(self, priority: float) -> Amount:
         """Say what jobs of a larger priority may still ask for; nearly always there are none."""
         if max(self.claims, default=priority) <= priority:
@@ -107,10 +103,6 @@ class BudgetHint:
             for (kind, provider), limit in self._limits.items()
             if provider in {"", attempt.provider}
         )
-
-    def asking(self, attempt: Attempt, claim: "Claim | None" = None) -> "Ask":
-        """Follow one call through its permit, its reservation and its end; `busy` counts those inside."""
-        return Ask(self, amount(attempt), attempt.provider, claim)
 
     async def change(self) -> None:
         """Wait until a call ended, one way or the other."""
@@ -180,13 +172,16 @@ class Claim:
 
 
 class Ask:
-    """One call's way through the limits; `claimed` is what others claimed when the ledger was asked."""
+    """One call's way through its permit, its reservation and its end.
+
+    `claimed` is what others claimed when the ledger was asked.
+    """
 
     __slots__ = ("_claim", "_hint", "_is_reserved", "_provider", "amount", "claimed")
 
-    def __init__(self, hint: BudgetHint, amount: Amount, provider: str, claim: Claim | None) -> None:
-        self._hint, self._provider, self._claim = hint, provider, claim
-        self.amount, self.claimed, self._is_reserved = amount, NOTHING, False
+    def __init__(self, hint: BudgetHint, attempt: Attempt, claim: Claim | None = None) -> None:
+        self._hint, self._provider, self._claim = hint, attempt.provider, claim
+        self.amount, self.claimed, self._is_reserved = amount(attempt), NOTHING, False
 
     def __enter__(self) -> Self:
         inside = self._hint.inside

@@ -14,7 +14,7 @@ from batchgen.engine.context import RunContext
 from batchgen.engine.decide import MOST_MODERATED, Over, Tally
 from batchgen.engine.group_by_prompt import Prompts, group_by_prompt
 from batchgen.engine.job_status import job_status
-from batchgen.engine.lane import Doubted, Lane, shares
+from batchgen.engine.lane import Lane, shares
 from batchgen.errors import StorageError
 from batchgen.ledger import Tried
 from batchgen.model import (
@@ -161,7 +161,7 @@ class JobRunner:
             return await self._judged(task, filled)
 
     def _claiming(self, task: Task) -> Claim:
-        return self._caller.room.claiming(task.job.priority, Amount(task.high, len(task.slots)))
+        return Claim(self._caller.room, task.job.priority, Amount(task.high, len(task.slots)))
 
     async def _judged(self, task: Task, filled: Sequence[Filled]) -> Outcome:
         """Say what a job has come to, and what that says of the provider that was asked."""
@@ -197,9 +197,11 @@ class JobRunner:
             return outcome
         out = bool(self.context.stops) and any(self.context.stops.has(kind) for kind in _OF_ALL)
         over = [other for other in self.context.lanes if out or (other.stop and other.stop.kind in _OF_ALL)]
-        jobs = [one for other in over for one in _taken(other.doubted)]
+        jobs = [one for other in over for one in other.doubted]
         if not jobs:
             return outcome
+        for other in over:
+            other.doubted.clear()
         await self._mark(
             (job, {slot: (SlotState.UNCERTAIN, replace(why, code=ReasonCode.OUTAGE)) for slot, why in slots.items()})
             for job, slots in jobs
@@ -395,13 +397,6 @@ def _last_asked(filled: Sequence[Filled]) -> Lane | None:
     """Return the provider whose answer decided how a job ended: who refused it, or who was asked last."""
     refused = (part.lane for part in filled if part.refusal)
     return next(refused, None) or next((part.lane for part in reversed(filled) if part.lane), None)
-
-
-def _taken(doubted: Doubted) -> Doubted:
-    """Empty a list of held jobs, and return what stood in it."""
-    jobs = list(doubted)
-    doubted.clear()
-    return jobs
 
 
 def _doubted_slots(filled: Sequence[Filled]) -> dict[int, Reason]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from batchgen.engine.admission import Admission
+from batchgen.engine.call_state import CallState
 from batchgen.engine.context import RunContext
 from batchgen.engine.lane import Lane
 from batchgen.model import Job, Stop
@@ -32,15 +33,16 @@ class LaneChoice:
         """Let those that wait look again: a call ended, or a provider is not asked any more."""
         context.stops.listen(lambda _stop: self.news())
 
-    def take_out(self, job: Job, lane: Lane, stop: Stop) -> None:
+    def take_out(self, call: CallState, stop: Stop) -> None:
         """Ask a provider no more, or no more for what it has no endpoint or no such model for."""
-        if not self._context.close_part(lane, lane.part(job), stop):
+        lane = call.asked
+        if not self._context.close_part(lane, lane.part(call.job), stop):
             self._context.take_out(lane, stop)
         self.news()
 
-    def has_others(self, job: Job, asked: Lane, avoided: frozenset[str]) -> bool:
+    def has_others(self, call: CallState) -> bool:
         """Whether another provider than the one that was asked last may be asked."""
-        return bool(self._left(job, avoided | {asked.name}))
+        return bool(self._left(call.job, call.avoided | {call.asked.name}))
 
     def _left(self, job: Job, avoided: frozenset[str]) -> tuple[Lane, ...]:
         """Return the providers that a call may still be made at."""
@@ -50,29 +52,30 @@ class LaneChoice:
             [lane for lane in able if lane.name not in avoided and ((alone and lane.stop) or lane.out(job) is None)]
         )
 
-    async def next(self, job: Job, n: int, avoided: frozenset[str]) -> Lane | None:
+    async def next(self, call: CallState) -> Lane | None:
         """Wait for a provider with room for a call; None when none is left to wait for, or the run stops."""
-        left = self._left(job, avoided)
+        left = self._left(call.job, call.avoided)
         if len(self._context.lanes) == 1 or not left:
             return left[0] if left else None
-        ready, _ = self._look(left, job, n)
+        ready, _ = self._look(left, call)
         turn = self._turns[tuple(lane.name for lane in left)]
         if ready and not turn.locked():
             return ready
         with self._places.resting():
             async with turn:
-                return await self._when_ready(job, n, avoided)
+                return await self._when_ready(call)
 
-    async def _when_ready(self, job: Job, n: int, avoided: frozenset[str]) -> Lane | None:
-        while not self._context.stops and (left := self._left(job, avoided)):
-            ready, seconds = self._look(left, job, n)
+    async def _when_ready(self, call: CallState) -> Lane | None:
+        while not self._context.stops and (left := self._left(call.job, call.avoided)):
+            ready, seconds = self._look(left, call)
             if ready:
                 return ready
             await first_of(self._context.clock.sleep(min(seconds, LONGEST_WAIT)), self._changed.wait())
         return None
 
-    def _look(self, lanes: Sequence[Lane], job: Job, n: int) -> tuple[Lane | None, float]:
+    def _look(self, lanes: Sequence[Lane], call: CallState) -> tuple[Lane | None, float]:
         """Return who is asked now, if anybody has room, or the seconds until somebody may have."""
+        job, n = call.job, len(call.slots)
         waits = [self._ready_in(lane, job, n) for lane in lanes]
         bids = [
             Bid(lane.price_list.listed(job.request, n), lane.offer.weight, lane.given, wait <= 0)

@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from batchgen.mock.api_files import MONTH, ApiFile, ApiFiles
 from batchgen.mock.batch_lines import KINDS, Invalid, Line, prompts, read, unanswered, validated
@@ -79,10 +79,8 @@ class Batch:
         }
 
 
-class Perform(Protocol):
-    """Performs one line at half the price: what it writes, and whether it succeeded."""
-
-    async def __call__(self, batch: Batch, line: Line, asked: dict[str, Any]) -> tuple[list[Written], bool]: ...
+Perform = Callable[[Batch, Line, dict[str, Any]], Awaitable[tuple[list[Written], bool]]]
+"""Performs one line at half the price: what it writes, and whether it succeeded."""
 
 
 @dataclass(slots=True)

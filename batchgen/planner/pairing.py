@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby, islice
+from unicodedata import normalize
 
 from batchgen.engine.group_by_prompt import Prompts, group_by_prompt
 from batchgen.engine.job_status import job_status
-from batchgen.ledger import UNKNOWN, Approved, Known, Ledger, Tried
+from batchgen.ledger import UNKNOWN, Approved, Known, Ledger, Slot, Tried
 from batchgen.manifest import former_keys
 from batchgen.model import Job, JobImage, OutcomeKind, Quote, Reason, ReasonCode, SlotState
 from batchgen.numerous import numerous
 from batchgen.planner.chain import Chain, Missing, in_order, until_approved
 from batchgen.planner.decision import Action, Choices, decide
-from batchgen.planner.reviewed import approval, as_approved, prompts_for
 from batchgen.pricing import Cost, together
 
 AT_ONCE = 1024
@@ -94,7 +94,7 @@ class Pairing:
             return
         while batch := list(islice(stream, AT_ONCE)):
             approved = self.ledger.reviews.approved([job.id for job in batch if job.explicit_id and not job.waits_for])
-            yield from (as_approved(job, approved.get(job.id, ())) for job in batch)
+            yield from (_as_approved(job, approved.get(job.id, ())) for job in batch)
 
     def _as_known(self, job: Job) -> Job:
         """Return the job under the key by which it is known."""
@@ -224,7 +224,7 @@ class Pairing:
         """For jobs with previews, by id: the approved one, or why they wait."""
         finals = [(job, job.after) for job in jobs if job.after]
         approved = self.ledger.reviews.approved([name for _, name in finals]) if finals and self.has_approved else {}
-        return {job.id: approval(job, name, approved.get(name, ())) for job, name in finals}
+        return {job.id: _approval(job, name, approved.get(name, ())) for job, name in finals}
 
     @cached_property
     def has_approved(self) -> bool:
@@ -291,3 +291,45 @@ def _places(job: Job, slots: Iterable[int]) -> list[str]:
 def _concerned(item: Planned) -> bool:
     """Whether a choice of some jobs is about this one."""
     return bool(item.slots) or item.action in {Action.HELD, Action.FROZEN, Action.SUBMITTED}
+
+
+def _as_approved(job: Job, approved: Sequence[Approved]) -> Job:
+    """Give the job as it was when its images were approved; the job itself where they are its own, or none.
+
+    What was approved says nothing of what the manifest writes by now.
+    """
+    if not approved or any(one.key == job.key for one in approved):
+        return job
+    return replace(job, key=approved[0].key, request=approved[0].request, asked=job.request, template="")
+
+
+def _approval(job: Job, preview: str, approved: Sequence[Approved]) -> Approved | str:
+    """Return the approved preview of a job, or why the job waits."""
+    for one in approved:
+        if normalize("NFC", one.request.prompt) == normalize("NFC", job.request.prompt):
+            return one
+    if approved:
+        return f"waits: its preview {preview} was approved with another prompt; reject it to have it drawn anew"
+    return f"waits for approval of its preview {preview}"
+
+
+def prompts_for(
+    job: Job, known: Known, slots: Sequence[int], preview: Approved | str | None, *, redraw: bool
+) -> Prompts:
+    """Give the prompts of slots that are not drawn with the job's own: reworded ones, rejected ones with their notes.
+
+    A job follows its preview: it is drawn with the prompt that the approved one was drawn with.
+    """
+    if not known.slots and not isinstance(preview, Approved):
+        return ()
+    by_index = {slot.index: slot for slot in known.slots}
+    asked = (job.asked or job.request).prompt
+    shown = preview.prompt if isinstance(preview, Approved) else None
+    prompts = []
+    for index in slots:
+        slot = by_index.get(index, Slot(index, SlotState.NOT_STARTED))
+        before = (None if job.asked else slot.prompt) or shown or asked
+        prompt = "\n".join(filter(None, (before, slot.note))) if redraw else before
+        if prompt != asked:
+            prompts.append((index, prompt))
+    return tuple(prompts)

@@ -89,8 +89,8 @@ def gather(
     size = size_of_upload(uploads[0]) if covered and uploads and not uploads[0].url else None
     return Uploads(
         uploads,
-        ready(mask, partial(as_mask, size=size)) if mask else None,
-        ready(markup, partial(as_markup, size=size)) if markup else None,
+        ready(mask, partial(laid, what="mask", size=size)) if mask else None,
+        ready(markup, partial(laid, what=MARKUP, size=size)) if markup else None,
     )
 
 
@@ -117,23 +117,13 @@ def shrunk(path: Path, prepare: Prepare, *, covered: bool = False) -> Upload:
             raise UploadError(f"{path.name} is a damaged image: {error}") from error
 
 
-def as_mask(path: Path, size: tuple[int, int] | None = None) -> Upload:
-    """Give an alpha mask as it is; a black and white one turned into one: white stays, black is edited.
+def laid(path: Path, what: str, size: tuple[int, int] | None = None) -> Upload:
+    """Return what lies on an image of a size, as a PNG with an alpha channel.
 
-    A mask that was drawn for a larger image follows that image's shrinking; another shape is an UploadError.
+    A mask or a markup that has one goes out as it is; one that was drawn for a larger image follows that image's
+    shrinking. Of a black and white mask white stays, and black is edited. Another shape, and a markup that hides all of
+    the image, is an UploadError.
     """
-    return _laid(path, size, "mask")
-
-
-def as_markup(path: Path, size: tuple[int, int] | None = None) -> Upload:
-    """Give a transparent PNG as it is; one that was drawn for a larger image follows that image's shrinking.
-
-    Another shape, and one that hides all of the image, is an UploadError.
-    """
-    return _laid(path, size, MARKUP)
-
-
-def _laid(path: Path, size: tuple[int, int] | None, what: str) -> Upload:
     from PIL import Image, ImageOps
 
     with _opened(path) as image:
@@ -146,11 +136,11 @@ def _laid(path: Path, size: tuple[int, int] | None, what: str) -> Upload:
         if clear and image.format == "PNG" and (size is None or image.size == size):
             return Upload(path.name, "image/png", path)
         upright = ImageOps.exif_transpose(image)
-        laid = upright.convert("RGBA") if clear else Image.merge("RGBA", (upright.convert("L"),) * 4)
-        if size and laid.size != size:
+        out = upright.convert("RGBA") if clear else Image.merge("RGBA", (upright.convert("L"),) * 4)
+        if size and out.size != size:
             sharp = Image.Resampling.LANCZOS if what == MARKUP else Image.Resampling.NEAREST
-            laid = laid.resize(size, sharp)
-        return Upload(f"{path.stem}.png", "image/png", encoded(laid, "PNG"))
+            out = out.resize(size, sharp)
+        return Upload(f"{path.stem}.png", "image/png", encoded(out, "PNG"))
 
 
 def size_of_upload(upload: Upload) -> tuple[int, int]:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from batchgen.engine.budget_hint import FORGOTTEN_AFTER, Amount, BudgetHint
+from batchgen.engine.budget_hint import FORGOTTEN_AFTER, Amount, Ask, BudgetHint, Claim
 from batchgen.ledger import CapKind, Refused
 from tests import virtual_time
 from tests.engine.conftest import attempt
@@ -25,7 +25,7 @@ def test_without_a_refusal_everything_may_fit() -> None:
 
     async def law() -> None:
         room = BudgetHint(virtual_time.VirtualClock())
-        with room.asking(attempt(10**12)):
+        with Ask(room, attempt(10**12)):
             assert room.fits(attempt(10**12))
             assert room.never(attempt(10**12)) is None
 
@@ -37,7 +37,7 @@ def test_what_is_given_back_makes_room() -> None:
 
     async def law() -> None:
         room = BudgetHint(virtual_time.VirtualClock())
-        with room.asking(attempt(60)) as first:
+        with Ask(room, attempt(60)) as first:
             first.reserved()
             room.learn(refusal(40), attempt(60))
             assert room.fits(attempt(40))
@@ -55,7 +55,7 @@ def test_who_is_about_to_ask_counts() -> None:
     async def law() -> None:
         room = BudgetHint(virtual_time.VirtualClock())
         room.learn(refusal(50), attempt(60))
-        with room.asking(attempt(30)):
+        with Ask(room, attempt(30)):
             assert room.busy == 1
             assert not room.fits(attempt(30))
             assert room.fits(attempt(20))
@@ -116,7 +116,7 @@ def test_whoever_waits_hears_of_every_end() -> None:
         waiting = [asyncio.create_task(room.change()) for _ in range(3)]
         await asyncio.sleep(1)
         assert not any(task.done() for task in waiting)
-        with pytest.raises(RuntimeError), room.asking(attempt(1)):
+        with pytest.raises(RuntimeError), Ask(room, attempt(1)):
             raise RuntimeError
         await asyncio.gather(*waiting)
 
@@ -129,17 +129,17 @@ def test_jobs_leave_what_those_that_matter_more_may_still_ask_for() -> None:
     async def law() -> None:
         room = BudgetHint(virtual_time.VirtualClock())
         room.learn(refusal(100), attempt(120))
-        with room.claiming(1.0, Amount(60, 1)) as claim:
+        with Claim(room, 1.0, Amount(60, 1)) as claim:
             assert room.claimed(0.0) == Amount(60, 1)
             assert room.claimed(1.0) == Amount()
             assert room.fits(attempt(40), room.claimed(0.0))
             assert not room.fits(attempt(41), room.claimed(0.0))
-            with room.asking(attempt(60), claim) as ask:
+            with Ask(room, attempt(60), claim) as ask:
                 ask.reserved()
                 assert room.claimed(0.0) == Amount()
                 ask.settled(Amount())
             assert room.claimed(0.0) == Amount(60, 1)
-            with room.asking(attempt(60), claim) as ask:
+            with Ask(room, attempt(60), claim) as ask:
                 ask.reserved()
                 ask.settled(Amount(25, 1))
             assert room.claimed(0.0) == Amount(35, 0)
@@ -154,7 +154,7 @@ def test_what_was_left_to_others_counts_as_free_for_them() -> None:
 
     async def law() -> None:
         room = BudgetHint(virtual_time.VirtualClock())
-        with room.claiming(1.0, Amount(60, 1)):
+        with Claim(room, 1.0, Amount(60, 1)):
             room.learn(refusal(10), attempt(20), room.claimed(0.0))
             assert room.fits(attempt(70))
             waits = asyncio.ensure_future(room.change())

@@ -19,8 +19,7 @@ from batchgen.model import (
     Stems,
 )
 from batchgen.planner import Action, Choices, changes, decide
-from batchgen.planner.pairing import _replaced, _tried
-from batchgen.planner.reviewed import prompts_for
+from batchgen.planner.pairing import _replaced, _tried, prompts_for
 
 OPEN, STORED, MODERATED = SlotState.NOT_STARTED, SlotState.STORED, SlotState.MODERATED
 FAILED, UNCERTAIN, LOST = SlotState.FAILED, SlotState.UNCERTAIN, SlotState.LOST_PAID

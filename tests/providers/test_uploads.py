@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from batchgen.model import FileImage, Prepare, UrlImage
-from batchgen.providers.uploads import Upload, UploadError, as_mask, gather, shrunk, size_of_upload
+from batchgen.providers.uploads import Upload, UploadError, gather, laid, shrunk, size_of_upload
 
 PLAIN = Prepare()
 
@@ -34,7 +34,7 @@ def test_a_black_and_white_mask_becomes_an_alpha_mask(tmp_path: Path) -> None:
     mask = Image.new("L", (40, 20), 255)
     mask.paste(0, (0, 0, 20, 20))
     mask.save(tmp_path / "m.png")
-    upload = as_mask(tmp_path / "m.png", (40, 20))
+    upload = laid(tmp_path / "m.png", "mask", (40, 20))
     out = opened(upload)
     assert (upload.name, upload.content_type, out.mode) == ("m.png", "image/png", "RGBA")
     assert out.getpixel((5, 5)) == (0, 0, 0, 0)
@@ -44,22 +44,22 @@ def test_a_black_and_white_mask_becomes_an_alpha_mask(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("mode", "kind"), [("1", "PNG"), ("RGB", "PNG"), ("RGB", "JPEG"), ("P", "PNG"), ("L", "WEBP")])
 def test_masks_of_any_kind_are_converted(tmp_path: Path, mode: str, kind: str) -> None:
     """Whatever a mask was saved as, it goes out as PNG with alpha."""
-    out = opened(as_mask(saved(tmp_path / "m", mode, kind=kind), (40, 20)))
+    out = opened(laid(saved(tmp_path / "m", mode, kind=kind), "mask", (40, 20)))
     assert (out.format, out.mode) == ("PNG", "RGBA")
 
 
 def test_an_alpha_mask_goes_out_as_it_is(tmp_path: Path) -> None:
     """Its bytes are not touched."""
     path = saved(tmp_path / "m.png", "RGBA", colour=(1, 2, 3, 0))
-    assert as_mask(path, (40, 20)).data == path
+    assert laid(path, "mask", (40, 20)).data == path
 
 
 def test_a_mask_follows_its_image_and_no_other_shape(tmp_path: Path) -> None:
     """Shrunk with the image, refused when it was drawn for another one."""
     path = saved(tmp_path / "m.png", "L")
-    assert opened(as_mask(path, (20, 10))).size == (20, 10)
+    assert opened(laid(path, "mask", (20, 10))).size == (20, 10)
     with pytest.raises(UploadError, match="40x20"):
-        as_mask(path, (40, 40))
+        laid(path, "mask", (40, 40))
 
 
 def test_images_go_out_as_they_are(tmp_path: Path) -> None:

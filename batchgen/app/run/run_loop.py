@@ -131,16 +131,6 @@ class RunLoop:
             await asyncio.gather(watchdog, return_exceptions=True)
             run.held_up = ()
 
-    def _redraws(self, context: RunContext, worker: JobRunner) -> Redraws:
-        run = self.run
-        return Redraws(
-            self.tasks,
-            worker.additions,
-            context.offload,
-            precheck=partial(self._precheck, context),
-            tell=partial(run.watch.on_note, urgent=True),
-        )
-
     async def _precheck(self, context: RunContext, prompts: Iterator[str]) -> None:
         """Ask about prompts first, where that is wanted and free; an endpoint that fails stops nothing.
 
@@ -241,6 +231,8 @@ class RunLoop:
         self, context: RunContext, worker: JobRunner, on_disk: Offload, give_up: Callable[[], object]
     ) -> Watchdog:
         run, settings = self.run, self.run.project.settings
+        precheck, tell = partial(self._precheck, context), partial(run.watch.on_note, urgent=True)
+        redraws = Redraws(self.tasks, worker.additions, context.offload, precheck, tell)
 
         async def write(in_flight: int) -> None:
             await on_disk(run.status_file, in_flight)
@@ -258,7 +250,7 @@ class RunLoop:
             run.watch,
             run.stops,
             permits=lambda: sum(lane.limiter.in_flight - lane.limiter.waiting for lane in context.lanes),
-            obey=OrderHandler(run, context, worker, self._redraws(context, worker), on_disk).look,
+            obey=OrderHandler(run, context, worker, redraws, on_disk).look,
             write=write,
             stuck=stuck,
             deadline=settings.retry.deadline_seconds,
