@@ -1,7 +1,7 @@
 """Makes one attempt: permit, reserve, execute, settle; and says what follows from it."""
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from batchgen.engine import limit_words
 from batchgen.engine.admission import Admission
@@ -61,17 +61,15 @@ LATER = Reason(ReasonCode.SUBMITTED)
 UNSENT = Verdict(Charge.NO, Remedy.RESEND, "stopped", "the run stopped before the request left")
 
 
+@dataclass(frozen=True)
 class AttemptMaker:
     """Makes the attempts of a whole run, one at a time for each call."""
 
-    def __init__(
-        self, context: RunContext, places: Admission, collector: Collector, room: BudgetHint, choice: LaneChoice
-    ) -> None:
-        self.context = context
-        self.places = places
-        self.collector = collector
-        self.room = room
-        self.choice = choice
+    context: RunContext
+    places: Admission
+    collector: Collector
+    room: BudgetHint
+    choice: LaneChoice
 
     async def make(self, call: CallState, attempt: Attempt, ask: Ask) -> Next | Refused | None:
         """Permit, reserve, execute, settle: at most one request leaves."""

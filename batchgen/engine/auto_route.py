@@ -40,6 +40,7 @@ class Work:
 NOTHING = Work()
 
 
+@dataclass
 class AutoRoute:
     """Draws what a run wants by its deadline, as cheaply as that allows.
 
@@ -47,36 +48,30 @@ class AutoRoute:
     `others` draws what is not asked for in batches, once those are submitted.
     """
 
-    def __init__(
-        self,
-        context: RunContext,
-        worker: JobRunner,
-        tasks: Callable[[], Iterator[Task]],
-        planned: timedelta,
-        others: Callable[[], Awaitable[None]],
-    ) -> None:
-        self.context = context
-        self._worker = worker
-        self._tasks = tasks
-        self._planned = planned
-        self._others = others
-        self._submitter = BatchSubmitter(context, self._fits)
-        self._is_late = False
-        self._collector = BatchCollector(context)
+    context: RunContext
+    worker: JobRunner
+    tasks: Callable[[], Iterator[Task]]
+    planned: timedelta
+    others: Callable[[], Awaitable[None]]
+    _is_late: bool = False
+
+    def __post_init__(self) -> None:
+        self._submitter = BatchSubmitter(self.context, self._fits)
+        self._collector = BatchCollector(self.context)
 
     async def draw(self) -> AsyncIterator[Outcome]:
         """Draw everything; tells how each job ended in calls, and what was submitted."""
         context = self.context
         until = self._submitter.deadline = await self._deadline()
-        self._is_late = last_moment(until, self._planned * MARGIN) <= context.clock.now()
+        self._is_late = last_moment(until, self.planned * MARGIN) <= context.clock.now()
         while await self._may_submit():
-            async for outcome in self._submitter.submit(self._tasks()):
+            async for outcome in self._submitter.submit(self.tasks()):
                 yield outcome
-            await self._others()
+            await self.others()
             if self._is_late or not await self._open():
                 break  # everything is there, or nothing more can be submitted
             await self._collector.wait(self._left)
-        await self._others()
+        await self.others()
         async for outcome in self._by_calls():
             yield outcome
 
@@ -90,7 +85,7 @@ class AutoRoute:
             for row in await self._open():
                 if row.status != BatchStatus.CANCELLING:  # as long as the provider does not say so, it is asked
                     await self._collector.cancel(row)
-            async for outcome in run(self._tasks(), self._worker, context.stops, context.offload):
+            async for outcome in run(self.tasks(), self.worker, context.stops, context.offload):
                 yield outcome
             if not await self._open():
                 return

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from batchgen.engine.additions import Additions
-from batchgen.engine.admission import Admission
+from batchgen.engine.admission import Additions, Admission
 from batchgen.engine.attempt_loop import AttemptLoop
 from batchgen.engine.budget_hint import Amount, Claim
 from batchgen.engine.call_state import CallState

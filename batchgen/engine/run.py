@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from batchgen.engine.additions import Additions
+from batchgen.engine.admission import Additions
 from batchgen.engine.job_runner import JobRunner, Task
 from batchgen.engine.stop_reasons import StopReasons
 from batchgen.errors import NO_MEMORY, BatchgenError, Exit, out_of_memory

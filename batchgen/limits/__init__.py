@@ -16,6 +16,6 @@ One call asks for them in this order, and holds its slot to the end:
 
 from batchgen.limits.breaker import Breaker, Breakers, TemplateBreaker, Ticket
 from batchgen.limits.limiter import Limiter
-from batchgen.limits.shared_pace import SharedPace
 from batchgen.limits.sliding_window import Start
+from batchgen.limits.start_queue import SharedPace
 from batchgen.limits.stop_gate import Closed

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from batchgen.limits.learned_rate import LearnedRate
 from batchgen.limits.rate_share import COOL_DOWN, RateShare
 from batchgen.limits.refusals import LATEST, Refusals
-from batchgen.limits.shared_pace import LATE, SharedPace
 from batchgen.limits.sliding_window import SlidingWindow, Start
 from batchgen.limits.slots import CallWindow, Slots
-from batchgen.limits.start_queue import StartQueue, Weights
+from batchgen.limits.start_queue import LATE, SharedPace, StartQueue, Weights
 from batchgen.limits.stop_gate import StopGate
 from batchgen.model import Limits
 from batchgen.runtime.clock import Clock

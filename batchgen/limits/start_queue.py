@@ -1,14 +1,30 @@
 """One queue in front of all meters of a lane: whoever came first starts first, however heavy it is."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
-from batchgen.limits.shared_pace import BOOKED_WINDOW, LATE, SharedPace
-from batchgen.limits.sliding_window import SlidingWindow, Start
+from batchgen.limits.sliding_window import GUARD, WINDOW, SlidingWindow, Start
+from batchgen.model import Load
 from batchgen.runtime.change import Change, first_of
 from batchgen.runtime.clock import Clock
 
 Weights = tuple[tuple[str, SlidingWindow, int], ...]
+LATE = 0.25
+"""Seconds that a call may leave after its booked time; one that leaves later than that says so."""
+BOOKED_WINDOW = WINDOW + GUARD + LATE
+
+
+@dataclass(frozen=True)
+class SharedPace:
+    """Where starts are booked of a key that other processes use at the same time: all of them look there.
+
+    `book` returns the time at which a call may start, given the window in which limits are kept; `move` says that the
+    one that was booked for a time leaves only now.
+    """
+
+    book: Callable[[Sequence[Load], float], Awaitable[float]]
+    move: Callable[[float], Awaitable[None]]
 
 
 class StartQueue:

@@ -68,7 +68,7 @@ def check(kind: Kind, form: Form, dialect: Dialect, config: MockConfig) -> Resol
         markup=_markup(form, model),
         frames=frames,
         frame_ms=frame_ms,
-        answers=_answers(form, dialect),
+        answers=_choice(form, "response_format", ("url", "b64_json"), dialect.answers),
         partial_images=_partials(form),
     )
 
@@ -78,8 +78,6 @@ def _known(kind: Kind, form: Form, dialect: Dialect) -> None:
         Kind.GENERATE: GENERATE | dialect.extra,
         Kind.EDIT: (EDIT if form.multipart else EDIT_JSON) | dialect.extra,
         Kind.VARIATION: VARIATION,
-        Kind.CHAT: frozenset(form.fields),
-        Kind.CONTENT: frozenset(form.fields),
     }[kind]
     if kind is Kind.EDIT and form.multipart and not dialect.no_moderation_on_edits:
         allowed |= {"moderation"}
@@ -300,10 +298,6 @@ def _laid(form: Form, upload: Upload, what: str) -> InputImage:
 def _bad(what: str, why: str) -> Any:
     wrong = f"Invalid {what} image format - {why}."
     return error(400, wrong, f"invalid_{what}_image_format", kind="image_generation_user_error", param=what)
-
-
-def _answers(form: Form, dialect: Dialect) -> str:
-    return _choice(form, "response_format", ("url", "b64_json"), dialect.answers)
 
 
 def _partials(form: Form) -> int | None:

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 
 from aiohttp import web
@@ -12,7 +13,7 @@ from batchgen.mock.api_files import ApiFiles
 from batchgen.mock.batch_worker import BatchWorker, file_bytes
 from batchgen.mock.batches import Batches
 from batchgen.mock.bill import Bill, Entry, used
-from batchgen.mock.chat import check_chat
+from batchgen.mock.chat import check_chat, check_routed
 from batchgen.mock.check import check
 from batchgen.mock.config import MockConfig
 from batchgen.mock.dialects import DIALECTS
@@ -21,7 +22,6 @@ from batchgen.mock.form import KEY_HEADERS, Form, Record, read_form
 from batchgen.mock.gemini import check_content
 from batchgen.mock.limits import Gate, Window
 from batchgen.mock.listener import as_response
-from batchgen.mock.openrouter import check_routed
 from batchgen.mock.organization import Organization, is_admin
 from batchgen.mock.performer import Performance, Performer
 from batchgen.mock.plan import Faults
@@ -47,13 +47,13 @@ class Handler:
     def __init__(self, config: MockConfig, clock: Clock) -> None:
         self.config, self.clock = config, clock
         self.dialect = DIALECTS[config.dialect]
-        self._owned: list[Batches | ApiFiles] = []
+        self._owned = ExitStack()
         self._pool = ThreadPoolExecutor(2, "mock-draw")
         self.forget()
 
     def forget(self) -> None:
         """Start anew, with the same rules: bill, limits, counts, images, tasks and records are gone."""
-        self._let_go()
+        self._owned.close()
         config, clock = self.config, self.clock
         self.bill = Bill(clock, project_per_key=config.project_per_key)
         self.faults = Faults(config.rules, config.seed)
@@ -76,11 +76,8 @@ class Handler:
         self.batches = Batches(
             config, clock, self.api_files, self.faults, worker.perform, worker.weigh, self.dialect.batch_prefix
         )
-        self._owned = [self.batches, self.api_files]
-
-    def _let_go(self) -> None:
-        for owned in self._owned:
-            owned.close()
+        self._owned.callback(self.api_files.close)
+        self._owned.callback(self.batches.close)
 
     def count(self, what: str) -> int:
         """Count how often something was asked before."""
@@ -90,7 +87,7 @@ class Handler:
 
     def close(self) -> None:
         """Stop drawing."""
-        self._let_go()
+        self._owned.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def key_of(self, request: web.Request) -> str:
@@ -170,12 +167,10 @@ class Handler:
         self.hidden.add(self.clock.monotonic(), 1)
 
     def _checked(self, kind: Kind, form: Form) -> ResolvedRequest:
-        if kind is Kind.CHAT and self.dialect.name == "openrouter":
-            return check_routed(form, self.dialect, self.config)
-        if kind is Kind.CHAT:
-            return check_chat(form, self.dialect, self.config)
-        if kind is Kind.CONTENT:
-            return check_content(form, self.dialect, self.config)
+        chat = check_routed if self.dialect.name == "openrouter" else check_chat
+        others = {Kind.CHAT: chat, Kind.CONTENT: check_content}
+        if other := others.get(kind):
+            return other(form, self.dialect, self.config)
         return check(kind, form, self.dialect, self.config)
 
     def _fetch(self, owner: str, own: str = "") -> Callable[[str], bytes | None]:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from batchgen.mock import answer
 from batchgen.mock.bill import Entry, Used, charge, used, whole
 from batchgen.mock.broken import BROKEN
+from batchgen.mock.chat import with_cost
 from batchgen.mock.config import MockConfig
 from batchgen.mock.dialects import Dialect
 from batchgen.mock.draw import draw as draw_image
@@ -22,7 +23,6 @@ from batchgen.mock.files import Files
 from batchgen.mock.gemini import content
 from batchgen.mock.gemini_faults import GEMINI
 from batchgen.mock.moderation import flagged, withhold
-from batchgen.mock.openrouter import with_cost
 from batchgen.mock.plan import Context, Faults, Hit
 from batchgen.mock.reply import Refused, Reply, as_json, error
 from batchgen.mock.resolved_request import Kind, ResolvedRequest

@@ -14,7 +14,7 @@ from batchgen.app.control.control import control
 from batchgen.app.control.orders import Answer, Do, Order
 from batchgen.app.control.steering import Steering
 from batchgen.app.output.maintain import read_status
-from batchgen.engine.additions import Additions
+from batchgen.engine.admission import Additions
 from batchgen.errors import InputError
 from batchgen.model import Limits
 from tests.patience import wait_until

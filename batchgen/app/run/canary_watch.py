@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 
 from batchgen.app.output.derive import Deriver
@@ -16,24 +17,22 @@ from batchgen.runtime.change import Change, first_of
 from batchgen.runtime.clock import Offload
 
 
+@dataclass
 class CanaryWatch:
     """Watches the canaries that one run draws. `starts` may be called from any thread, the others by the event loop."""
 
-    def __init__(
-        self, canaries: Canaries, ledger: Ledger, deriver: Deriver, checks: Checks, stops: StopReasons
-    ) -> None:
-        self._canaries = canaries
-        self._ledger = ledger
-        self._deriver = deriver
-        self._checks = checks
-        self._stops = stops
-        self._under_way: dict[str, set[str]] = defaultdict(set)
-        self._verdicts: dict[str, asyncio.Task[bool]] = {}
-        self._changed = Change()
+    canaries: Canaries
+    ledger: Ledger
+    deriver: Deriver
+    checks: Checks
+    stops: StopReasons
+    _under_way: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _verdicts: dict[str, asyncio.Task[bool]] = field(default_factory=dict)
+    _changed: Change = field(default_factory=Change)
 
     def starts(self, job: Job) -> None:
         """Take that a job starts: it may be a canary."""
-        if self._canaries.is_closed(job.template):
+        if self.canaries.is_closed(job.template):
             self._under_way[job.template].add(job.id)
 
     def ends(self, job: Job) -> None:
@@ -44,7 +43,7 @@ class CanaryWatch:
 
     def may_open(self, template: str) -> bool:
         """Whether checks may still open a template in this run."""
-        rule, verdict = self._canaries.rule, self._verdicts.get(template)
+        rule, verdict = self.canaries.rule, self._verdicts.get(template)
         if rule is None or rule.until is not CanaryUntil.CHECKED:
             return False
         return verdict is None or not verdict.done() or verdict.result()
@@ -52,27 +51,27 @@ class CanaryWatch:
     async def opens(self, template: str, offload: Offload) -> bool:
         """Wait for the checks of a template's canaries; whether they pass."""
         if template not in self._verdicts:
-            self._deriver.listen(partial(_call, asyncio.get_running_loop(), self._changed.tell))
+            self.deriver.listen(partial(_call, asyncio.get_running_loop(), self._changed.tell))
             self._verdicts[template] = asyncio.create_task(self._watch(template, offload))
         return await asyncio.shield(self._verdicts[template])
 
     async def _watch(self, template: str, offload: Offload) -> bool:
-        while not self._stops:
+        while not self.stops:
             change = asyncio.ensure_future(self._changed.wait())
             if not self._under_way[template] and await offload(self._are_measured, template):
                 change.cancel()
                 return await offload(self._judge, template)
-            await first_of(change, self._stops.wait())
+            await first_of(change, self.stops.wait())
         return False
 
     def _are_measured(self, template: str) -> bool:
-        return all(map(self._deriver.is_done_with, self._canaries.unmeasured(self._ledger, template)))
+        return all(map(self.deriver.is_done_with, self.canaries.unmeasured(self.ledger, template)))
 
     def _judge(self, template: str) -> bool:
         """Write down what was measured, and see whether that is enough."""
-        keep_measures(self._ledger, self._checks, dict(self._deriver.result.measured))
-        self._canaries.look(self._ledger)
-        return not self._canaries.is_closed(template)
+        keep_measures(self.ledger, self.checks, dict(self.deriver.result.measured))
+        self.canaries.look(self.ledger)
+        return not self.canaries.is_closed(template)
 
 
 def _call(loop: asyncio.AbstractEventLoop, listener: Callable[[], object]) -> None:

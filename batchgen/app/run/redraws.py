@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from batchgen.app.config.project import Project, jobs_of
 from batchgen.app.control.orders import Answer
 from batchgen.app.run.tasks import Tasks
-from batchgen.engine.additions import Additions
+from batchgen.engine.admission import Additions
 from batchgen.engine.group_by_prompt import group_by_prompt
 from batchgen.engine.job_runner import Task
 from batchgen.errors import BatchgenError
