@@ -8,8 +8,8 @@ from typing import Any
 
 from batchgen.engine.admission import Additions
 from batchgen.engine.job_runner import JobRunner, Task
-from batchgen.engine.stop_reasons import StopReasons
-from batchgen.errors import NO_MEMORY, BatchgenError, Exit, out_of_memory
+from batchgen.engine.stop_reasons import StopReasons, stop_for
+from batchgen.errors import NO_MEMORY, BatchgenError, out_of_memory
 from batchgen.model import Outcome, Stop, StopKind
 from batchgen.runtime.clock import Offload
 
@@ -124,6 +124,5 @@ def _broke(error: BaseException, where: str, stops: StopReasons) -> BaseExceptio
     if not isinstance(error, BatchgenError):
         stops.add(Stop(StopKind.BUG, f"{where}: {error!r}"))
         return error
-    kinds = {Exit.STORAGE: StopKind.STORAGE, Exit.INPUT: StopKind.CONFIG, Exit.ACCOUNT: StopKind.ACCOUNT}
-    stops.add(Stop(kinds.get(error.exit, StopKind.UNAVAILABLE), str(error)))
+    stops.add(stop_for(error, StopKind.UNAVAILABLE))
     return None

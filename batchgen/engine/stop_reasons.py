@@ -3,7 +3,15 @@
 import asyncio
 from collections.abc import Callable
 
+from batchgen.errors import BatchgenError, Exit
 from batchgen.model import Stop, StopKind
+
+_KINDS = {Exit.STORAGE: StopKind.STORAGE, Exit.INPUT: StopKind.CONFIG, Exit.ACCOUNT: StopKind.ACCOUNT}
+
+
+def stop_for(error: BatchgenError, otherwise: StopKind) -> Stop:
+    """Say as what an error that no job can answer for stops a run."""
+    return Stop(_KINDS.get(error.exit, otherwise), str(error))
 
 
 class StopReasons:

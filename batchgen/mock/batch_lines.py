@@ -83,8 +83,7 @@ def result(number: int, custom_id: str, reply: Reply, request_id: str) -> dict[s
         body: Any = json.loads(reply.body)
     except ValueError:
         body = reply.body.decode("utf-8", "replace")
-    response = {"status_code": reply.status, "request_id": request_id, "body": body}
-    return {"id": f"batch_req_{number:06d}", "custom_id": custom_id, "response": response, "error": None}
+    return _line(number, custom_id, {"status_code": reply.status, "request_id": request_id, "body": body}, None)
 
 
 def result_around(number: int, custom_id: str, body: bytes, request_id: str) -> bytes:
@@ -96,8 +95,11 @@ def result_around(number: int, custom_id: str, body: bytes, request_id: str) -> 
 
 def unanswered(number: int, custom_id: str, code: str, message: str) -> dict[str, Any]:
     """Build the line of an error file for a request that was not performed."""
-    told = {"code": code, "message": message}
-    return {"id": f"batch_req_{number:06d}", "custom_id": custom_id, "response": None, "error": told}
+    return _line(number, custom_id, None, {"code": code, "message": message})
+
+
+def _line(number: int, custom_id: str, response: Any, error: Any) -> dict[str, Any]:
+    return {"id": f"batch_req_{number:06d}", "custom_id": custom_id, "response": response, "error": error}
 
 
 def _object(text: bytes, number: int) -> dict[str, Any]:

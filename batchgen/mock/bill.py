@@ -132,13 +132,8 @@ class Entry:
 
     def take(self, resolved: ResolvedRequest) -> None:
         """Note what was asked."""
-        self.kind, self.model, self.size, self.quality = (
-            resolved.kind,
-            resolved.model.name,
-            resolved.size,
-            resolved.quality,
-        )
-        self.prompt, self.n = resolved.prompt, resolved.n
+        self.kind, self.model, self.prompt, self.n = resolved.kind, resolved.model.name, resolved.prompt, resolved.n
+        self.size, self.quality = resolved.size, resolved.quality
 
     def charge(self, resolved: ResolvedRequest, tokens: Used, micro_usd: Decimal) -> None:
         """Charge it, with what will be delivered; the bill rounds up once a request."""

@@ -16,10 +16,10 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png(width: int, height: int, packed: Iterable[bytes], depth: int = 8, end: bytes = chunk(b"IEND", b"")) -> bytes:
+def png(width: int, height: int, packed: Iterable[bytes], depth: int = 8) -> bytes:
     """Build a grey PNG file of packed rows; its claims about itself are not checked."""
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, 0))
-    return SIGNATURE + head + b"".join(chunk(b"IDAT", data) for data in packed) + end
+    return SIGNATURE + head + b"".join(chunk(b"IDAT", data) for data in packed) + chunk(b"IEND", b"")
 
 
 def grey(width: int, height: int, shade: int = 128) -> bytes:

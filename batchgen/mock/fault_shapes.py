@@ -20,12 +20,12 @@ def as_base64(resolved: ResolvedRequest, _hit: Hit) -> ResolvedRequest:
     return replace(resolved, answers="b64_json")
 
 
-def shaped(shape: Callable[[list[Any]], Any], *, usage: bool = True) -> Alter:
+def shaped(shape: Callable[[list[Any]], Any]) -> Alter:
     """Answer with what a shape makes of the bare images: base64 texts, or addresses."""
 
     def alter(answer: Answer, _hit: Hit) -> Reply:
         told = shape([bare(entry) for entry in answer["data"]])
-        return as_json(200, {**told, "usage": answer["usage"]} if usage and isinstance(told, dict) else told)
+        return as_json(200, {**told, "usage": answer["usage"]} if isinstance(told, dict) else told)
 
     return alter
 

@@ -135,12 +135,12 @@ def bad_file(name: str) -> Reply:
     return error(400, f"The file '{name}' cannot be used as an image.", "invalid_value", param="images")
 
 
-def server_error(request: str = "req_mock") -> Reply:
+def server_error() -> Reply:
     """Tell of the vendor's own failure."""
     return error(
         500,
         "The server had an error processing your request. Sorry about that! You can retry your request, or contact us "
-        f"if you keep seeing this error. (Please include the request ID {request} in your email.)",
+        "if you keep seeing this error. (Please include the request ID req_mock in your email.)",
         "server_error",
         kind="server_error",
     )

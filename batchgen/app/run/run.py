@@ -29,7 +29,7 @@ from batchgen.app.run.worklist import Worklist
 from batchgen.app.watch import Watch
 from batchgen.engine.lane import Part
 from batchgen.engine.open_items import LeftOpen
-from batchgen.engine.stop_reasons import StopReasons
+from batchgen.engine.stop_reasons import StopReasons, stop_for
 from batchgen.errors import BatchgenError, Exit, InputError, StorageError
 from batchgen.executor.protocol import MakeExecutor
 from batchgen.executor.proxies import DIRECT, Proxies
@@ -252,10 +252,9 @@ class Run:
 
     def broke(self, error: BatchgenError) -> None:
         """Something that no job can answer for ended the run."""
-        kind = {Exit.STORAGE: StopKind.STORAGE, Exit.ACCOUNT: StopKind.ACCOUNT, Exit.INPUT: StopKind.CONFIG}
         if isinstance(error, Interrupted):
             self.signal = error.exit
-        self.stops.add(Stop(kind.get(error.exit, StopKind.SIGNAL), str(error)))
+        self.stops.add(stop_for(error, StopKind.SIGNAL))
 
     def leave(self) -> None:
         """Let go of what the run held open."""
