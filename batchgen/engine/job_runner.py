@@ -240,7 +240,7 @@ class JobRunner:
         It goes on where an earlier run was stopped, so that no slot is topped up or moderated more often than in one.
         """
         if task.odd.issuperset(slots):
-            return await self._ask_again(job, slots, claim)
+            return await self._ask_again(job, slots, Purpose.RETRY, claim)
         calls = purposes(self.context.settings, tried)
         if marks := given_up(self.context.settings, tried, slots, calls):
             return Filled(open=marks)
@@ -277,13 +277,13 @@ class JobRunner:
         """Ask once again for images that fail the checks; the first ones stay until others take their places."""
         task = Task(job, slots, prompts=prompts)
         for asked, some, _ in split([lane.price_list for lane in self.context.able(job)], task):
-            call = CallState(asked, some, Purpose.CHECK, job.key, last=True)
-            await self._caller.make(call)
-            await self._fetch(call, Filled())
+            await self._ask_again(asked, some, Purpose.CHECK)
 
-    async def _ask_again(self, job: Job, slots: tuple[int, ...], claim: Claim) -> Filled:
-        """Make the one more try for stored images that are not as asked: what it does not bring stays as it is."""
-        call, filled = CallState(job, slots, Purpose.RETRY, job.key, last=True, claim=claim), Filled()
+    async def _ask_again(
+        self, job: Job, slots: tuple[int, ...], purpose: Purpose, claim: Claim | None = None
+    ) -> Filled:
+        """Make the one more try for stored images: what it does not bring stays as it is."""
+        call, filled = CallState(job, slots, purpose, job.key, last=True, claim=claim), Filled()
         await self._caller.make(call)
         filled.add(call, None)
         await self._fetch(call, filled)

@@ -3,4 +3,4 @@
 from batchgen.pricing.cost import quote, settle
 from batchgen.pricing.offers import Bid, Offer, Offers, choose, per_call
 from batchgen.pricing.price_list import Cost, Kind, Past, PriceList, no_past, together
-from batchgen.pricing.tokens import input_tokens, output_tokens, text_tokens, text_tokens_bound
+from batchgen.pricing.tokens import input_tokens, text_tokens, text_tokens_bound

@@ -11,7 +11,6 @@ from math import isqrt
 from typing import Any
 
 from batchgen.catalog.models import token_table
-from batchgen.catalog.sizes import legal_size
 from batchgen.catalog.tables import QUALITY_NAMES
 from batchgen.model import Model
 
@@ -72,17 +71,6 @@ def text_tokens_bound(prompt: str) -> int:
     """Say what a prompt can take at most: a token is never shorter than one byte of UTF-8."""
     size = len(prompt) if prompt.isascii() else len(prompt.encode("utf-8", "surrogatepass"))
     return size + TEXT_OVERHEAD
-
-
-def output_tokens(model: Model, size: str, quality: str) -> int:
-    """Tokens of one drawn image; ValueError for a size or quality that the model does not draw, and for `auto`.
-
-    Where only a range is published (2.6 at low and medium) this is its upper end.
-    """
-    found = None if legal_size(model, size) else drawn_tokens(model.output_tokens, size, quality)
-    if found is None:
-        raise ValueError(f"{model.name} has no token count for {size} at quality {quality}")
-    return found
 
 
 @lru_cache(maxsize=4096)

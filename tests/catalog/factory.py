@@ -3,7 +3,8 @@
 from datetime import date
 
 from batchgen import catalog, pricing
-from batchgen.model import Echo, FileImage, ImageRequest, InputImage, Operation, Price, Quote, Settlement, Usage
+from batchgen.model import Echo, FileImage, ImageRequest, InputImage, Model, Operation, Price, Quote, Settlement, Usage
+from batchgen.pricing.tokens import drawn_tokens
 
 TODAY = date(2026, 11, 20)
 PROMPT = "Product photograph of a walnut chair, front view"
@@ -52,3 +53,11 @@ def settled(
     price, known, model = row(request, provider), catalog.provider(provider), catalog.find_model(request.model)
     quote = pricing.quote(request, n, known, model, price)
     return pricing.settle(request, n, known, model, price, usage, echo or Echo(), quote, came=came)
+
+
+def output_tokens(model: Model, size: str, quality: str) -> int:
+    """Count the tokens of one drawn image; ValueError for a size or quality that the model does not draw."""
+    found = None if catalog.legal_size(model, size) else drawn_tokens(model.output_tokens, size, quality)
+    if found is None:
+        raise ValueError(f"{model.name} has no token count for {size} at quality {quality}")
+    return found

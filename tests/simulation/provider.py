@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, Decimal
 from random import Random
 
-from batchgen import catalog, pricing
+from batchgen import catalog
 from batchgen.errors import StorageError
 from batchgen.executor.protocol import Came
 from batchgen.model import (
@@ -31,6 +31,7 @@ from batchgen.model import (
 from batchgen.providers.api_error import ApiError
 from batchgen.providers.decode import BodyKind
 from batchgen.providers.verdict import CallEvidence, TransportError, judge
+from tests.catalog.factory import output_tokens
 
 QUOTA = (
     CallEvidence(
@@ -411,7 +412,7 @@ class Sky:
         assert model is not None
         asked, quality = request.param("size") or "auto", request.param("quality") or "medium"
         size = "1024x1024" if asked == "auto" else asked
-        drawn = pricing.output_tokens(model, size, quality)
+        drawn = output_tokens(model, size, quality)
         assert drawn
         return 3 * images, drawn * images * self.weather.dear
 
