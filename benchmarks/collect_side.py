@@ -9,6 +9,7 @@ from pathlib import Path
 from batchgen import catalog
 from batchgen.executor.batch_client import BatchClient
 from batchgen.executor.batch_output import OutputFiles
+from batchgen.executor.protocol import Setup
 from batchgen.executor.response_handler import ResponseHandler
 from batchgen.model import Attempt, ImageRequest, Operation, Price, Purpose, Quote, Stems
 from batchgen.money import MicroUSD
@@ -24,11 +25,10 @@ MODEL = "gpt-image-2.5-flare"
 async def collect(base_url: str, folder: Path) -> int:
     """Take in every line; the number of images."""
     clock, provider = SystemClock(), replace(catalog.provider("openai"), base_url=base_url)
-    workspace, store = Workspace(folder), LocalStore(folder)
     client = BatchClient(provider, "sk-benchmark", clock)
     with Threads(4, "disk") as offload:
-        handler = ResponseHandler(provider, workspace, store, clock, offload, ())
-        files = OutputFiles(client, workspace, handler, clock, offload)
+        setup = Setup(provider, None, Workspace(folder), LocalStore(folder), clock=clock, offload=offload)
+        files = OutputFiles(client, ResponseHandler(setup))
         images = 0
         async with client.session():
             async for line in files.lines("batch", "file", 0, None):

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from batchgen.catalog import find_model
-from batchgen.model import Attempt, BatchRules, Prepare, Provider
+from batchgen.executor.protocol import Setup
+from batchgen.model import Attempt, BatchRules
 from batchgen.providers.dialects import dialect
 from batchgen.providers.rules import to_send
 from batchgen.providers.uploads import Upload, UploadError, Uploads, gather
-from batchgen.runtime.clock import Offload
-from batchgen.storage import Workspace
 
 FileOf = Callable[[Upload, str], Awaitable[str]]
 """Gives the id under which the provider has an image, by its bytes and their sha256."""
@@ -42,16 +41,13 @@ class Unsendable:
 class BatchInput:
     """Writes the input files of batches for one provider."""
 
-    provider: Provider
-    workspace: Workspace
-    prepare: Prepare
-    offload: Offload
+    setup: Setup
 
     async def write(
         self, batch_id: str, attempts: Sequence[Attempt], file_of: FileOf
     ) -> tuple[Path, Sequence[Unsendable]]:
         """Write the file durably; which attempts it leaves out, and why. StorageError when the disk refuses."""
-        spool, wrong = self.workspace.spool(batch_id), list[Unsendable]()
+        spool, wrong = self.setup.workspace.spool(batch_id), list[Unsendable]()
         part = spool.part(0)
         try:
             for attempt in attempts:
@@ -61,16 +57,16 @@ class BatchInput:
                     wrong.append(Unsendable(attempt, str(error)))
         finally:
             facts = part.close()
-        await self.offload(spool.finish, {"batch": batch_id})
+        await self.setup.offload(spool.finish, {"batch": batch_id})
         return facts.path, wrong
 
     async def _line(self, attempt: Attempt, file_of: FileOf) -> bytes:
-        provider = replace(self.provider.at(attempt.model), edit_body="json", image_field="images")
+        provider = replace(self.setup.provider.at(attempt.model), edit_body="json", image_field="images")
         params = to_send(attempt.request, provider, find_model(attempt.model), attempt.inherited)
         uploads = await self._uploads(attempt, file_of)
         wire = dialect(provider, attempt.model).request(attempt, provider, params, uploads)
         assert isinstance(wire.body, bytes), "a line is JSON"
-        url = (self.provider.batch or BatchRules()).line_url(attempt.request.operation)
+        url = (self.setup.provider.batch or BatchRules()).line_url(attempt.request.operation)
         return b"".join(
             (f'{{"custom_id":"{attempt.id}","method":"POST","url":"{url}","body":'.encode(), wire.body, b"}\n")
         )
@@ -79,7 +75,7 @@ class BatchInput:
         request = attempt.request
         if not (request.images or request.mask):
             return Uploads()
-        uploads = await self.offload(gather, request.images, request.mask, self.prepare)
+        uploads = await self.setup.offload(gather, request.images, request.mask, self.setup.prepare)
         images = [await self._placed(upload, file_of) for upload in uploads.images]
         mask = await self._placed(uploads.mask, file_of) if uploads.mask else None
         return Uploads(tuple(images), mask)
@@ -88,12 +84,12 @@ class BatchInput:
         """Return an image as the provider has it."""
         if upload.url:
             return upload
-        digest = await self.offload(_sha256, upload.data)
+        digest = await self.setup.offload(_sha256, upload.data)
         return replace(upload, file_id=await file_of(upload, digest))
 
     def forget(self, batch_id: str) -> None:
         """Remove the file. Blocks."""
-        self.workspace.spool(batch_id).discard()
+        self.setup.workspace.spool(batch_id).discard()
 
 
 def _sha256(data: bytes | Path) -> str:

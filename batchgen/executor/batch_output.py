@@ -15,8 +15,6 @@ from batchgen.providers.dialects import dialect
 from batchgen.providers.json_text import mapping
 from batchgen.providers.reading import Reader
 from batchgen.redact import without
-from batchgen.runtime.clock import Clock, Offload
-from batchgen.storage import Workspace
 
 MOST_IMAGES = 10
 """Images of one line."""
@@ -55,7 +53,6 @@ class OutputLine:
 
     async def drop(self) -> None:
         """Throw away what the line left in the spool."""
-        self._intake.close()
         await self._files.discard(self._intake)
 
 
@@ -64,10 +61,7 @@ class OutputFiles:
     """Reads the output of batches at one provider; one line at a time is in the spool, under the batch's own id."""
 
     client: BatchClient
-    workspace: Workspace
     handler: ResponseHandler
-    clock: Clock
-    offload: Offload
 
     async def lines(self, batch_id: str, file_id: str, offset: int, size: int | None) -> AsyncGenerator[OutputLine]:
         """Give the lines of a file behind an offset; BatchRefusedError when it breaks before `size`."""
@@ -91,7 +85,7 @@ class OutputFiles:
 
     def writer(self, batch_id: str) -> PartWriter:
         """Make the place for the images of one line."""
-        return PartWriter(self.workspace.spool(batch_id))
+        return PartWriter(self.handler.setup.workspace.spool(batch_id))
 
     def reader(self, intake: PartWriter) -> Reader:
         """Make the reader of one line."""
@@ -107,7 +101,7 @@ class OutputFiles:
             error = value.get("error")
             verdict = _undone(error) if isinstance(error, Mapping) else UNANSWERED
             return await self.keep(attempt, verdict, document, intake)
-        call = Exchange(self.clock, phase=Phase.COMPLETE, status=answered["status_code"])
+        call = Exchange(self.handler.setup.clock, phase=Phase.COMPLETE, status=answered["status_code"])
         if isinstance(answered.get("request_id"), str):
             call.headers["x-request-id"] = answered["request_id"]
         body = answered.get("body")
@@ -128,11 +122,12 @@ class OutputFiles:
             intake.write_text(without(document.text, self.handler.secrets))
             return intake.spool.quarantine({"attempt": attempt.id, "code": verdict.code, "message": verdict.message})
 
-        return replace(receipt, quarantine=await self.offload(aside))
+        return replace(receipt, quarantine=await self.handler.setup.offload(aside))
 
     async def discard(self, intake: PartWriter) -> None:
         """Throw a line's part of the spool away."""
-        await self.offload(intake.spool.discard)
+        intake.close()
+        await self.handler.setup.offload(intake.spool.discard)
 
 
 class _Line:
@@ -166,7 +161,6 @@ class _Line:
 
     async def discard(self) -> None:
         """Throw away what came of a line that broke off."""
-        self._intake.close()
         await self._files.discard(self._intake)
 
 

@@ -19,10 +19,8 @@ class ProviderBatches:
         self.provider, self.key = setup.provider, setup.key
         self.rules = setup.provider.batch or BatchRules()
         self.client = BatchClient(setup.provider, setup.key, setup.clock, setup.own_headers, setup.proxies)
-        self.input = BatchInput(setup.provider, setup.workspace, setup.prepare, setup.offload)
-        here = (setup.workspace, setup.store, setup.clock, setup.offload)
-        handler = ResponseHandler(setup.provider, *here, setup.secrets)
-        self.output = OutputFiles(self.client, setup.workspace, handler, setup.clock, setup.offload)
+        self.input = BatchInput(setup)
+        self.output = OutputFiles(self.client, ResponseHandler(setup))
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:

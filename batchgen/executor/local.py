@@ -77,8 +77,7 @@ class LocalExecutor:
         self._connections: Connections | None = None
         self._forms: dict[object, _Form] = {}
         self._landed: dict[str, Spool] = {}  # what is about to be forgotten
-        here = (setup.workspace, setup.store, setup.clock, setup.offload)
-        self._arrival = ResponseHandler(setup.provider, *here, setup.secrets)
+        self._arrival = ResponseHandler(setup)
         self._tasks = Tasks(setup.provider, setup.clock, self._arrival, self._ask)
         self._downloads = Downloads(setup, self.wires.lookup, self._trust)
 

@@ -43,14 +43,10 @@ def behind(error: BaseException) -> BaseException:
     return found if isinstance(found, BaseException) else error
 
 
-def _certificate(error: BaseException) -> Cause:
-    return _CERTIFICATES.get(getattr(error, "verify_code", 0), Cause.UNTRUSTED)
-
-
 def _handshake(error: BaseException) -> Cause:
     words = f"{getattr(error, 'reason', '')} {error}"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _certificate(error)
+        return _CERTIFICATES.get(getattr(error, "verify_code", 0), Cause.UNTRUSTED)
     if _NO_TLS.search(words):
         return Cause.NO_TLS
     return Cause.CUT if isinstance(error, ConnectionError) or _CUT.search(words) else Cause.PROTOCOL

@@ -1,6 +1,7 @@
 """Puts off what a store elsewhere does not take for now, while other attempts go on; paid bytes wait in the spool."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from random import uniform
 from typing import Any, TypeVar
 
@@ -16,13 +17,13 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0
 T = TypeVar("T")
 
 
+@dataclass(eq=False)
 class Patience:
     """Tries again what a store refused; shared by all that one executor uploads."""
 
-    def __init__(self, clock: Clock, offload: Offload) -> None:
-        self._clock = clock
-        self._offload = offload
-        self._failing_since: float | None = None
+    clock: Clock
+    offload: Offload
+    _failing_since: float | None = None
 
     async def insist(self, act: Callable[..., T], *args: Any, again: Callable[[], T] | None = None) -> T:
         """Do something that needs the store, and do it again (or `again` instead) while the store is away.
@@ -31,18 +32,18 @@ class Patience:
         """
         wait = FIRST_WAIT
         while True:
-            begun = self._clock.monotonic()
+            begun = self.clock.monotonic()
             try:
-                done = await self._offload(act, *args)
+                done = await self.offload(act, *args)
             except Unreachable as error:
-                now = self._clock.monotonic()
+                now = self.clock.monotonic()
                 since = self._failing_since = begun if self._failing_since is None else self._failing_since
                 if now - since >= GIVEN_UP_SECONDS:
                     raise StorageError(f"{error}; given up after {now - since:.0f} s") from error
             else:
                 self._failing_since = None
                 return done
-            await self._clock.sleep(uniform(wait / 2, wait))  # noqa: S311 - jitter, no secret
+            await self.clock.sleep(uniform(wait / 2, wait))  # noqa: S311 - jitter, no secret
             wait = min(2 * wait, LONGEST_WAIT)
             if again is not None:
                 act, args = again, ()

@@ -214,12 +214,10 @@ def complete(workspace: Workspace, store: ImageStore, attempt_id: str, answer: M
     """Complete an answer that is whole in its spool, and says what becomes of it. Blocks."""
     spool = workspace.spool(attempt_id)
     try:
-        receipt, landings, spare, replaces = _from_answer(answer)
+        receipt, plan, replaces = _from_answer(answer)
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(f"{spool.path}: answer.json is not of this program: {error!r}") from error
-    return publish(
-        workspace, store, spool, receipt, Plan(landings, spare=spare, key=str(answer.get("key", ""))), replaces
-    )
+    return publish(workspace, store, spool, receipt, plan, replaces)
 
 
 def publish(
@@ -273,9 +271,7 @@ def _set_aside(workspace: Workspace, attempt_id: str, spare: Sequence[tuple[str,
     return aside.quarantine({"attempt": attempt_id, "status": receipt.status, "parts": notes})
 
 
-def _from_answer(
-    answer: Mapping[str, Any],
-) -> tuple[Receipt, tuple[Placement, ...], tuple[tuple[str, str], ...], str | None]:
+def _from_answer(answer: Mapping[str, Any]) -> tuple[Receipt, Plan, str | None]:
     """Read what `to_answer` wrote; version 0.1.0 wrote flags with a prefix where mismatches stand now."""
     if answer["version"] != VERSION:
         raise ValueError(f"version {answer['version']!r}")
@@ -288,4 +284,5 @@ def _from_answer(
     receipt = read(Receipt, {"attempt_id": answer["attempt"], **{name: answer[name] for name in _TOLD}})
     missing = tuple((slot, _missing(why)) for slot, why in answer["missing"])
     receipt = replace(receipt, images=tuple(landing.image for landing in landings), missing=missing)
-    return receipt, tuple(landings), tuple((name, why) for name, why in answer["spare"]), answer["replaces"]
+    spare = tuple((name, why) for name, why in answer["spare"])
+    return receipt, Plan(tuple(landings), spare=spare, key=str(answer.get("key", ""))), answer["replaces"]

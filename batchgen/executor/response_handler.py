@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
@@ -13,7 +13,8 @@ from batchgen.executor.exchange import Exchange
 from batchgen.executor.part_writer import PartWriter
 from batchgen.executor.patience import Patience
 from batchgen.executor.placement import Plan, SlotAssigner, accepted, blot, finish, publish, to_answer
-from batchgen.model import Attempt, Echo, Pending, Phase, Provider, Receipt, Remedy, Usage, Verdict
+from batchgen.executor.protocol import Setup
+from batchgen.model import Attempt, Echo, Pending, Phase, Receipt, Remedy, Usage, Verdict
 from batchgen.providers.answer import Answer, Item
 from batchgen.providers.api_error import ApiError, complaint
 from batchgen.providers.base64_span import Base64Reader, DecodeError, Parts, SpanState
@@ -23,8 +24,6 @@ from batchgen.providers.expiry import expiry
 from batchgen.providers.unknown import ids_of, quote
 from batchgen.providers.verdict import CallEvidence, TransportError, judge, judge_task
 from batchgen.redact import kept_headers, redacted, sealed, without
-from batchgen.runtime.clock import Clock, Offload
-from batchgen.storage import ImageStore, Workspace
 
 MOST_PER_IMAGE = 96 * 1024 * 1024
 """Bytes of one image; the largest PNG that the API can draw, 3840x2160 with alpha, has 33 MB unpacked."""
@@ -48,26 +47,21 @@ def cap_of(attempt: Attempt) -> int:
     return MOST_PER_IMAGE * max(1, attempt.n)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class ResponseHandler:
     """Turns exchanges into receipts."""
 
-    provider: Provider
-    workspace: Workspace
-    store: ImageStore
-    clock: Clock
-    offload: Offload
-    secrets: tuple[str, ...]
-    patience: Patience = field(init=False)
+    setup: Setup
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "patience", Patience(self.clock, self.offload))
+        self.secrets = self.setup.secrets
+        self.patience = Patience(self.setup.clock, self.setup.offload)
 
     def unsent(self, attempt: Attempt, why: str, *, again: bool = False) -> Receipt:
         """Return the receipt of an attempt whose own input cannot be sent; `again` when another try may help."""
         trouble = TransportError.INPUT_AWAY if again else TransportError.INPUT
         happening = CallEvidence(Phase.NOT_CONNECTED, trouble, detail=why, secrets=self.secrets)
-        return self._receipt(attempt, Exchange(self.clock), judge(happening))
+        return self._receipt(attempt, Exchange(self.setup.clock), judge(happening))
 
     async def land(
         self, attempt: Attempt, speech: Dialect, call: Exchange, intake: PartWriter, later: Later
@@ -79,13 +73,13 @@ class ResponseHandler:
         try:
             document = call.body.close() if call.body else _NOTHING
             if _is_success(call) and (pending := later(attempt, document)):
-                await self.offload(self._store, intake, accepted(pending.handle))
+                await self.setup.offload(self._store, intake, accepted(pending.handle))
                 return pending
             return await self.read(attempt, speech, call, intake, document)
         except StorageError:
             raise
         except Exception as error:
-            await self.offload(self._save, attempt, call, intake, error)
+            await self.setup.offload(self._save, attempt, call, intake, error)
             raise
 
     async def read(
@@ -96,7 +90,7 @@ class ResponseHandler:
             happening = self._happening(call, document)
             happening = replace(happening, complaint=speech.read_error(document.value) or _in_text(call, document))
             return self._receipt(attempt, call, judge(happening))
-        answer = speech.answer(document, attempt, self.provider.at(attempt.model))
+        answer = speech.answer(document, attempt, self.setup.provider.at(attempt.model))
         return await self.settle(attempt, call, intake, document, answer)
 
     async def settle(
@@ -112,10 +106,10 @@ class ResponseHandler:
         self, attempt: Attempt, call: Exchange, intake: PartWriter, document: Document, complaint: ApiError | None
     ) -> Receipt:
         """Say what follows from a task that failed with these words, and keep what it said."""
-        rules = self.provider.at(attempt.model).task
+        rules = self.setup.provider.at(attempt.model).task
         happening = replace(self._happening(call, document), complaint=complaint)
         receipt = self._receipt(attempt, call, judge_task(happening, free=bool(rules and rules.failed_free)))
-        return await self.offload(self._keep, receipt, intake, document)
+        return await self.setup.offload(self._keep, receipt, intake, document)
 
     def refusal(self, call: Exchange) -> Verdict | None:
         """Say why a question was refused, if it was for key, permission or money."""
@@ -161,13 +155,13 @@ class ResponseHandler:
         if not plan.brings:
             return self._keep(receipt, intake, document)
         self._store(intake, to_answer(receipt, plan, attempt.replaces))
-        return publish(self.workspace, self.store, intake.spool, receipt, plan, attempt.replaces)
+        return publish(self.setup.workspace, self.setup.store, intake.spool, receipt, plan, attempt.replaces)
 
     def _land_again(self, attempt_id: str) -> Receipt:
         """Put an answer in its place that is whole in the spool since an earlier try. Blocks."""
-        receipt = finish(self.workspace, self.store, attempt_id)
+        receipt = finish(self.setup.workspace, self.setup.store, attempt_id)
         if not isinstance(receipt, Receipt):
-            raise StorageError(f"{self.workspace.spool(attempt_id).path}: the answer is gone from the spool")
+            raise StorageError(f"{self.setup.workspace.spool(attempt_id).path}: the answer is gone from the spool")
         return receipt
 
     def _blot(self, intake: PartWriter, plan: Plan) -> None:
@@ -194,9 +188,9 @@ class ResponseHandler:
         return Item(run=replace(found, part=intake.last))
 
     def _planned(self, attempt: Attempt, intake: PartWriter, items: tuple[Item, ...], whole: bool) -> Plan:  # noqa: FBT001
-        now = self.clock.now()
+        now = self.setup.clock.now()
         ends: dict[str, datetime | None] = {
-            item.url: expiry(item.url, now, self.provider.url_life) for item in items if item.url
+            item.url: expiry(item.url, now, self.setup.provider.url_life) for item in items if item.url
         }
         plan = SlotAssigner(attempt, intake.facts, ends).plan(items, whole=whole)
         if not plan.remote:
@@ -218,11 +212,11 @@ class ResponseHandler:
             body=document.kind,
             seconds=call.seconds,
             whole=document.whole,
-            charges_failures=self.provider.charges_failures,
+            charges_failures=self.setup.provider.charges_failures,
             detail=detail,
             cause=call.cause,
             secrets=self.secrets,
-            now=self.clock.now(),
+            now=self.setup.clock.now(),
             **said,
         )
 

@@ -163,7 +163,7 @@ class Attempts(LedgerPart):
 
     def pending_jobs(self) -> frozenset[str]:
         """Name the jobs, by key, for which results are still to be collected."""
-        return frozenset(key for (key,) in self._database.rows(PENDING_JOBS))
+        return self._database.column(PENDING_JOBS)
 
     def submitted(self) -> tuple[int, MicroUSD]:
         """Count the images that are still to be collected, and what is reserved for them."""

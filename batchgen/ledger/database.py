@@ -115,6 +115,10 @@ class Database:
             row = db.execute(sql, {"catalogue": self.catalogue, **values}).fetchone()
         return None if row is None else row[0]
 
+    def column(self, sql: str, **values: object) -> frozenset[Any]:
+        """Read the first column, each value once."""
+        return frozenset(row[0] for row in self.rows(sql, **values))
+
     def change(self, name: str, sql: str, /, **values: object) -> int:
         """Write by one statement; how many rows that changed."""
         with self.writing(name) as db:

@@ -9,8 +9,8 @@ from batchgen.ledger.text import dump
 
 PRUNED = "pruned"
 """Fault of an image that stepped aside and whose file was removed on purpose."""
-_DOUBTED = "(a.ended IS NULL OR a.state = 'at_risk')"
-"""A call whose end, or whose charge, is not known."""
+_DOUBTED = "FROM attempts WHERE catalogue = :catalogue AND (ended IS NULL OR state = 'at_risk')"
+"""Calls whose end, or whose charge, is not known."""
 _NAMED = re.compile(r"\.([0-9a-f]{12})(?:~[0-9]+)?\.[^./]+$")
 """The key in the name of an image that stepped aside; one that was drawn again has no row any more."""
 
@@ -28,17 +28,17 @@ class Leftovers(LedgerPart):
 
     def doubted_runs(self) -> frozenset[str]:
         """Name the runs that made calls which are open or at risk."""
-        return self._set(f"SELECT DISTINCT run_id FROM attempts a WHERE a.catalogue = :catalogue AND {_DOUBTED}")  # noqa: S608
+        return self._database.column(f"SELECT DISTINCT run_id {_DOUBTED}")
 
     def doubted_jobs(self) -> frozenset[str]:
         """Name the jobs, by key, with calls that are open or at risk, or with images of which nobody knows.
 
         A job whose images are to step aside for such a call is one of them.
         """
-        calls = self._set(f"SELECT DISTINCT job_key FROM attempts a WHERE a.catalogue = :catalogue AND {_DOUBTED}")  # noqa: S608
-        aside = self._set(f"SELECT DISTINCT replaces FROM attempts a WHERE a.catalogue = :catalogue AND {_DOUBTED}")  # noqa: S608
-        unknown = self._set("SELECT DISTINCT job_key FROM images WHERE catalogue = :catalogue AND state = 'uncertain'")
-        return calls | aside | unknown
+        calls = self._database.column(f"SELECT DISTINCT job_key {_DOUBTED}")
+        aside = self._database.column(f"SELECT DISTINCT replaces {_DOUBTED}")
+        uncertain = "SELECT DISTINCT job_key FROM images WHERE catalogue = :catalogue AND state = 'uncertain'"
+        return calls | aside | self._database.column(uncertain)
 
     def aside(self, paths: Sequence[str]) -> dict[str, Aside]:
         """Say whose files some are that lie below `superseded/`, by their paths; strangers' are left out."""
@@ -75,6 +75,3 @@ class Leftovers(LedgerPart):
                 "DELETE FROM earlier WHERE catalogue = ? AND path = ?",
                 [(self._database.catalogue, path) for path in paths],
             )
-
-    def _set(self, sql: str) -> frozenset[str]:
-        return frozenset(value for (value,) in self._database.rows(sql))

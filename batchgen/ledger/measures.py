@@ -33,8 +33,7 @@ class Measures(LedgerPart):
     def known(self, asked: str) -> frozenset[str]:
         """Name the images that were measured by these checks."""
         sql = "SELECT sha256 FROM measures WHERE catalogue = :catalogue AND asked = :asked"
-        rows = self._database.rows(sql, asked=asked)
-        return frozenset(sha256 for (sha256,) in rows)
+        return self._database.column(sql, asked=asked)
 
     def keep(self, asked: str, found: Iterable[tuple[str, Measured]]) -> bool:
         """Write down what was measured, in place of what other checks had measured; whether there was anything."""
@@ -82,7 +81,7 @@ class Measures(LedgerPart):
     def mark_alike(self, hashes: Iterable[str]) -> bool:
         """Mark these images, and no others, as looking like another one; whether that is new."""
         catalogue, alike = self._database.catalogue, frozenset(hashes)
-        if alike == self._marked():
+        if alike == self._database.column("SELECT sha256 FROM measures WHERE catalogue = :catalogue AND alike"):
             return False
         with self._database.writing("measures") as db:
             db.execute("UPDATE measures SET alike = 0 WHERE catalogue = ? AND alike", (catalogue,))
@@ -91,10 +90,6 @@ class Measures(LedgerPart):
                 [(catalogue, sha256) for sha256 in sorted(alike)],
             )
         return True
-
-    def _marked(self) -> frozenset[str]:
-        rows = self._database.rows("SELECT sha256 FROM measures WHERE catalogue = :catalogue AND alike")
-        return frozenset(sha256 for (sha256,) in rows)
 
     def forget(self) -> bool:
         """Forget every measure of this output: nothing is checked any more; whether there was any."""

@@ -75,8 +75,7 @@ class AccountNames(LedgerPart):
 
         What is the name of one of the `others` now is not an earlier name of this one.
         """
-        rows = self._database.rows("SELECT provider FROM account_names WHERE account = :account", account=account)
-        known = {row["provider"] for row in rows}
+        known = self._database.column("SELECT provider FROM account_names WHERE account = :account", account=account)
         if name not in known:
             sql = "INSERT OR IGNORE INTO account_names VALUES (:account, :name)"
             self._database.change("account", sql, account=account, name=name)

@@ -8,21 +8,9 @@ from datetime import datetime
 from functools import cache
 from importlib.resources import files
 
+from batchgen.ledger import report_records as records
 from batchgen.ledger.attempts import ATTEMPTS, PENDING_JOBS, AttemptRow, attempt_from
 from batchgen.ledger.database import LedgerPart
-from batchgen.ledger.report_records import (
-    AcceptedRow,
-    CallRow,
-    EarlierRow,
-    ImageRow,
-    JobRow,
-    ListedRow,
-    MeasuredRow,
-    SidecarRow,
-    UsageRow,
-    VariantRow,
-    WayRow,
-)
 from batchgen.ledger.reviews import IN_FORCE
 from batchgen.ledger.text import input_image, request_from, stamp
 from batchgen.model import ImageRequest, InputImage
@@ -92,57 +80,57 @@ def _queries() -> Mapping[str, str]:
 class ReportRows(LedgerPart):
     """The rows of reports on one output."""
 
-    def jobs(self) -> Iterator[JobRow]:
+    def jobs(self) -> Iterator[records.JobRow]:
         """Every job of the catalogue with its money, in the manifest's order."""
-        return map(JobRow._make, self._stream("jobs"))
+        return map(records.JobRow._make, self._stream("jobs"))
 
-    def images(self) -> Iterator[ImageRow]:
+    def images(self) -> Iterator[records.ImageRow]:
         """Every wanted or stored image, in the manifest's order."""
-        return map(ImageRow._make, self._stream("every", "images"))
+        return map(records.ImageRow._make, self._stream("every", "images"))
 
-    def images_since(self, moment: datetime) -> Iterator[ImageRow]:
+    def images_since(self, moment: datetime) -> Iterator[records.ImageRow]:
         """Every image that changed, or about which somebody decided, since a moment; in the manifest's order."""
-        return map(ImageRow._make, self._stream("since", "images", since=stamp(moment)))
+        return map(records.ImageRow._make, self._stream("since", "images", since=stamp(moment)))
 
-    def images_of(self, slots: Sequence[tuple[str, int]]) -> Iterator[ImageRow]:
+    def images_of(self, slots: Sequence[tuple[str, int]]) -> Iterator[records.ImageRow]:
         """Find the images in these slots of jobs, by key; in the manifest's order."""
-        return map(ImageRow._make, self._stream("of", "images", slots=json.dumps(slots)))
+        return map(records.ImageRow._make, self._stream("of", "images", slots=json.dumps(slots)))
 
-    def usage(self) -> Iterator[UsageRow]:
+    def usage(self) -> Iterator[records.UsageRow]:
         """Sum up calls, images, tokens and money for each combination of model, size, quality, provider and tags."""
-        return map(UsageRow._make, self._stream("usage"))
+        return map(records.UsageRow._make, self._stream("usage"))
 
     def edited(self) -> Iterator[tuple[str, ImageRequest]]:
         """Every stored image in its place that was drawn from others: its hash, and what was asked for."""
         return ((sha256, request_from(request)) for sha256, request in self._stream("edited"))
 
-    def accepted(self) -> Iterator[AcceptedRow]:
+    def accepted(self) -> Iterator[records.AcceptedRow]:
         """Sum up what people said of images, and what these cost, by model, quality, template and tags; or nothing."""
-        return map(AcceptedRow._make, self._stream("accepted"))
+        return map(records.AcceptedRow._make, self._stream("accepted"))
 
-    def ways(self) -> Iterator[WayRow]:
+    def ways(self) -> Iterator[records.WayRow]:
         """Sum up what people said of images that were drawn in one of several ways."""
-        return map(WayRow._make, self._stream("ways"))
+        return map(records.WayRow._make, self._stream("ways"))
 
-    def calls(self) -> Iterator[CallRow]:
+    def calls(self) -> Iterator[records.CallRow]:
         """Every call that left and ended: when, how long it took and what it brought; in the order of their ends."""
-        return map(CallRow._make, self._stream("calls"))
+        return map(records.CallRow._make, self._stream("calls"))
 
     def attempts(self) -> Iterator[AttemptRow]:
         """Every call, the oldest first."""
         return map(attempt_from, self._database.stream(f"{ATTEMPTS} ORDER BY a.seq"))
 
-    def listed(self) -> Iterator[ListedRow]:
+    def listed(self) -> Iterator[records.ListedRow]:
         """Every image that a shop lists: stored, in place and wanted; those of one unit stand together."""
-        return map(ListedRow._make, self._stream("listed"))
+        return map(records.ListedRow._make, self._stream("listed"))
 
-    def measured(self) -> Iterator[MeasuredRow]:
+    def measured(self) -> Iterator[records.MeasuredRow]:
         """Every stored image that is in its place and was measured, in the manifest's order."""
-        return map(MeasuredRow._make, self._stream("measured"))
+        return map(records.MeasuredRow._make, self._stream("measured"))
 
-    def earlier(self) -> Iterator[EarlierRow]:
+    def earlier(self) -> Iterator[records.EarlierRow]:
         """Every image that stood where another one stands now, those of one slot in the order of their calls."""
-        return map(EarlierRow._make, self._stream("earlier"))
+        return map(records.EarlierRow._make, self._stream("earlier"))
 
     def sent_images(self) -> Iterator[tuple[str, InputImage]]:
         """Every image that was sent along with a job, by the job's key, those of one job in their order."""
@@ -150,15 +138,17 @@ class ReportRows(LedgerPart):
         for key, text in self._stream("sent_images"):
             yield key, known.setdefault(text, input_image(text))
 
-    def variants(self) -> Iterator[VariantRow]:
+    def variants(self) -> Iterator[records.VariantRow]:
         """Every stored and wanted image that was drawn in more than one way; those of one thing stand together."""
-        return map(VariantRow._make, self._stream("variants"))
+        return map(records.VariantRow._make, self._stream("variants"))
 
-    def sidecars(self, attempt_id: str) -> tuple[SidecarRow, ...]:
+    def sidecars(self, attempt_id: str) -> tuple[records.SidecarRow, ...]:
         """How the images of one call came about."""
         sql = f"{_queries()['sidecars']} AND i.attempt_id = :attempt ORDER BY i.slot"
         rows = self._database.rows(sql, attempt=attempt_id)
-        return tuple(SidecarRow._make(row[:-1])._replace(request=_sent(row["request"], row["said"])) for row in rows)
+        return tuple(
+            records.SidecarRow._make(row[:-1])._replace(request=_sent(row["request"], row["said"])) for row in rows
+        )
 
     def tag_names(self) -> tuple[str, ...]:
         """Every tag's name, in the order in which they first appear."""

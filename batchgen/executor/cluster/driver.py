@@ -41,23 +41,20 @@ class Place:
     silent: bool = False
 
 
+@dataclass(eq=False)
 class ClusterExecutor:
-    """Makes attempts on the nodes of a cluster; one that lives and has room is as good as another."""
+    """Makes attempts on the nodes of a cluster; one that lives and has room is as good as another.
 
-    def __init__(
-        self,
-        cluster: Cluster,
-        order: Order,
-        epoch: int,
-        clock: Clock,
-        note: Callable[[str], object] = lambda _why: None,
-    ) -> None:
-        """Take a cluster and what to order of its nodes; `note` tells people of nodes that cannot be used."""
-        self._cluster = cluster
-        self._order = order
-        self._epoch = epoch
-        self._clock = clock
-        self._note = note
+    `order` is what its nodes are to do; `note` tells people of nodes that cannot be used.
+    """
+
+    cluster: Cluster
+    order: Order
+    epoch: int
+    clock: Clock
+    note: Callable[[str], object] = lambda _why: None
+
+    def __post_init__(self) -> None:
         self._places: dict[str, Place] = {}
         self._refused: dict[str, str] = {}
         self._mine: dict[str, Place] = {}
@@ -105,7 +102,7 @@ class ClusterExecutor:
         place = self._mine.pop(attempt_id, None)
         for one in [place] if place and place.node.name in self._places else list(self._places.values()):
             with suppress(NodeGone, NodeSilent):
-                _raise(await one.node.ask("forget", self._order, [attempt_id]))
+                _raise(await one.node.ask("forget", self.order, [attempt_id]))
 
     # ---- one attempt -------------------------------------------------------------------------------------------------
 
@@ -116,7 +113,7 @@ class ClusterExecutor:
         place.ids.add(attempt.id)
         self._mine[attempt.id] = place
         try:
-            came = await place.node.ask("execute", self._epoch, self._order, attempt)
+            came = await place.node.ask("execute", self.epoch, self.order, attempt)
         except NodeGone as gone:
             self._drop(place, str(gone))
             return await self._after(attempt, place)
@@ -145,15 +142,15 @@ class ClusterExecutor:
 
     async def _place(self) -> Place | None:
         """Wait for room on the node that has the most of it; None when there has been no node for too long."""
-        until = self._clock.monotonic() + NO_NODE_SECONDS
+        until = self.clock.monotonic() + NO_NODE_SECONDS
         while True:
             usable = [one for one in self._places.values() if not one.silent]
             if usable:
                 best = min(usable, key=lambda one: len(one.ids))
-                if len(best.ids) < self._cluster.per_node:
+                if len(best.ids) < self.cluster.per_node:
                     return best
-                until = self._clock.monotonic() + NO_NODE_SECONDS
-            elif self._clock.monotonic() >= until:
+                until = self.clock.monotonic() + NO_NODE_SECONDS
+            elif self.clock.monotonic() >= until:
                 return None
             self._free.clear()
             with suppress(TimeoutError):
@@ -168,7 +165,7 @@ class ClusterExecutor:
         under_way = [(place, list(place.ids)) for place in self._places.values() if place.ids]
         for place, ids in under_way:
             with suppress(NodeGone, NodeSilent):
-                await place.node.ask("break_off", self._epoch, ids)
+                await place.node.ask("break_off", self.epoch, ids)
 
     # ---- collecting --------------------------------------------------------------------------------------------------
 
@@ -177,7 +174,7 @@ class ClusterExecutor:
         ids = [one.attempt_id for one in ours.values()]
         silent = False
         for place in list(self._places.values()) if ids else ():
-            told = await self._ask(place, "known", self._epoch, ids)
+            told = await self._ask(place, "known", self.epoch, ids)
             silent = silent or told is None
             for at, came in zip(ours, told or (), strict=False):
                 if came is not None:
@@ -191,7 +188,7 @@ class ClusterExecutor:
             rest = {at: one for at, one in ours.items() if _is_open(found.get(at), one)}
             if not rest:
                 break
-            told = await self._ask(place, "left", self._epoch, self._order, list(rest.values()))
+            told = await self._ask(place, "left", self.epoch, self.order, list(rest.values()))
             silent = silent or told is None
             for at, came in zip(rest, told or (), strict=False):
                 if came is not None:
@@ -207,7 +204,7 @@ class ClusterExecutor:
             shares.setdefault(crc32(one.attempt_id.encode()) % max(1, len(places)), []).append(at)
         for share, ats in shares.items():
             waiting = [images[at] for at in ats]
-            told = await self._ask(places[share], "collect", self._epoch, self._order, waiting) if places else None
+            told = await self._ask(places[share], "collect", self.epoch, self.order, waiting) if places else None
             for at, came in zip(ats, told or [None] * len(ats), strict=True):
                 found[at] = replace(images[at], next_look=None, why="its node died") if came is None else _raise(came)
         return found
@@ -217,7 +214,7 @@ class ClusterExecutor:
         if isinstance(ours, Pending):
             return replace(ours, next_look=None, why="accepted elsewhere, and not here yet")
         if silent:
-            return Pending(ours.id, HANDLE, next_look=self._clock.now() + SILENT, attempt=ours)
+            return Pending(ours.id, HANDLE, next_look=self.clock.now() + SILENT, attempt=ours)
         return Lost(asked.attempt_id, GONE)
 
     # ---- nodes -------------------------------------------------------------------------------------------------------
@@ -240,16 +237,16 @@ class ClusterExecutor:
     async def _keep(self) -> None:
         """Count the nodes, and tell them that their driver is alive."""
         while True:
-            await self._clock.sleep(REFRESH_SECONDS)
+            await self.clock.sleep(REFRESH_SECONDS)
             with suppress(BatchgenError):
                 await self._refresh()
                 for place in list(self._places.values()):
-                    await self._ask(place, "beat", self._epoch)
+                    await self._ask(place, "beat", self.epoch)
 
     async def _refresh(self) -> BatchgenError | None:
         """Take in nodes that joined and give up those that left; what the first one that cannot be used says."""
         async with self._refreshing:
-            nodes = {node.name: node for node in await self._cluster.nodes()}
+            nodes = {node.name: node for node in await self.cluster.nodes()}
             for name in [*self._places]:
                 if name not in nodes:
                     self._drop(self._places[name], "left the cluster")
@@ -262,7 +259,7 @@ class ClusterExecutor:
         """Get a node ready; what keeps it from that."""
         try:
             async with asyncio.timeout(BEGIN_SECONDS):
-                told = await node.ask("begin", self._epoch, self._order)
+                told = await node.ask("begin", self.epoch, self.order)
         except (NodeGone, NodeSilent, TimeoutError) as error:
             told = NotDone(Exit.INPUT, str(error) or f"not ready within {BEGIN_SECONDS:g} s")
         if isinstance(told, Fenced):
@@ -272,13 +269,13 @@ class ClusterExecutor:
             return None
         why = f"node {node.where}: {told.why}"
         self._refused[node.name] = why
-        self._note(f"{why}; it gets nothing to do")
+        self.note(f"{why}; it gets nothing to do")
         refused: BatchgenError = _ERRORS.get(told.exit, InputError)(why)
         return refused
 
     def _drop(self, place: Place, why: str) -> None:
         if self._places.pop(place.node.name, None):
-            self._note(f"node {place.node.where}: {why}")
+            self.note(f"node {place.node.where}: {why}")
         self._free.set()
 
 
