@@ -34,10 +34,6 @@ class Adopted:
     drawn: datetime | None = None
 
 
-Calls = Mapping[tuple[str, str], Mapping[int, Adopted]]
-"""Images by their slots, of each call by its job's key and its id."""
-
-
 class Adoption:
     """The way of images into a new ledger."""
 
@@ -52,16 +48,16 @@ class Adoption:
         now = self._database.now()
         self._jobs.remember([image.wanted for image in images])
         with self._database.writing("adopt") as db:
-            drawn = _by_call(images)
-            return sum(_adopt(db, self._database.catalogue, image, drawn, run_id, now) for image in images)
-
-
-def _by_call(images: Sequence[Adopted]) -> Calls:
-    """Group images by the job and the call that drew them, where that is known."""
-    found = defaultdict[tuple[str, str], dict[int, Adopted]](dict)
-    for one in images:
-        found[one.wanted.job.key, one.attempt].setdefault(one.image.slot, one)
-    return found
+            drawn = defaultdict[tuple[str, str], dict[int, Adopted]](dict)
+            """Images by their slots, of each call by its job's key and its id."""
+            for one in images:
+                drawn[one.wanted.job.key, one.attempt].setdefault(one.image.slot, one)
+            taken = 0
+            for one in images:
+                key = one.wanted.job.key
+                writer = ImageWriter(db, self._database.catalogue, key, run_id, now)
+                taken += _adopt(writer, one, drawn[key, one.attempt], now)
+        return taken
 
 
 _CALL = """
@@ -89,23 +85,20 @@ WHERE catalogue = ? AND job_key = ? AND id = ? AND (ended IS NULL OR state IN ('
 """The call that drew an image, where an older copy of its ledger has it: settled, or still to be settled."""
 
 
-def _adopt(db: sqlite3.Connection, catalogue: str, found: Adopted, drawn: Calls, run_id: str, now: datetime) -> bool:
-    key = found.wanted.job.key
-    if db.execute(
-        "SELECT 1 FROM images WHERE catalogue = ? AND job_key = ? AND slot = ? AND state = 'stored'",
-        (catalogue, key, found.image.slot),
-    ).fetchone():
+def _adopt(writer: ImageWriter, found: Adopted, siblings: Mapping[int, Adopted], now: datetime) -> bool:
+    """Take an image in; False when one is stored in its slot. `siblings` are what its call brought, by their slots."""
+    db, ours = writer.db, (writer.catalogue, writer.job_key, found.attempt)
+    stored = "SELECT 1 FROM images WHERE catalogue = ? AND job_key = ? AND slot = ? AND state = 'stored'"
+    if db.execute(stored, (*ours[:2], found.image.slot)).fetchone():
         return False
-    writer = ImageWriter(db, catalogue, key, run_id, now)
-    cost = ZERO if _is_booked_elsewhere(db, catalogue, found) else found.cost
-    ours = (catalogue, key, found.attempt)
+    cost = ZERO if _is_booked_elsewhere(writer, found) else found.cost
     if db.execute(_ONE_MORE, (found.image.slot, *(cost,) * 4, int(found.estimated), *ours, found.image.slot)).rowcount:
         attempt_id = found.attempt
     elif known := db.execute(_KNOWN, ours).fetchone():
-        _join(db, known, writer, found, drawn[key, found.attempt], now)
+        _join(writer, known, found, siblings, now)
         return True
     else:
-        attempt_id = _new_id(db, catalogue, found, run_id)
+        attempt_id = _new_id(writer, found)
         for step in (_CALL, _END):
             db.execute(step, _call(attempt_id, writer, found, cost, now))
     writer.store(attempt_id, found.image, cost)
@@ -113,12 +106,7 @@ def _adopt(db: sqlite3.Connection, catalogue: str, found: Adopted, drawn: Calls,
 
 
 def _join(
-    db: sqlite3.Connection,
-    known: sqlite3.Row,
-    writer: ImageWriter,
-    found: Adopted,
-    siblings: Mapping[int, Adopted],
-    now: datetime,
+    writer: ImageWriter, known: sqlite3.Row, found: Adopted, siblings: Mapping[int, Adopted], now: datetime
 ) -> None:
     """Give an image to the call that drew it; what that cost is booked once, and not by each that brings it.
 
@@ -129,19 +117,19 @@ def _join(
     costs = [one.cost for one in siblings.values()]
     if known["is_left"] and all(costs) and siblings.keys() == set(json.loads(known["slots"])):
         brought, cost = len(siblings), MicroUSD(sum(costs))
-        db.execute(_END, _call(found.attempt, writer, found, cost, now) | {"brought": brought})
+        writer.db.execute(_END, _call(found.attempt, writer, found, cost, now) | {"brought": brought})
     writer.store(found.attempt, found.image, ZERO)
     if brought:
-        share_anew(db, found.attempt)
+        share_anew(writer.db, found.attempt)
 
 
-def _new_id(db: sqlite3.Connection, catalogue: str, found: Adopted, run_id: str) -> str:
+def _new_id(writer: ImageWriter, found: Adopted) -> str:
     """Return the id of the call that drew an image, or one of its own where nobody knows it, or it is taken."""
-    key = found.wanted.job.key
-    if found.attempt and not db.execute("SELECT 1 FROM attempts WHERE id = ?", (found.attempt,)).fetchone():
+    if found.attempt and not writer.db.execute("SELECT 1 FROM attempts WHERE id = ?", (found.attempt,)).fetchone():
         return found.attempt
-    count = db.execute("SELECT count(*) FROM attempts WHERE catalogue = ? AND job_key = ?", (catalogue, key)).fetchone()
-    return f"adopted-{run_id}-{key[:16]}-{found.image.slot}-{count[0]}"
+    calls = "SELECT count(*) FROM attempts WHERE catalogue = ? AND job_key = ?"
+    (count,) = writer.db.execute(calls, (writer.catalogue, writer.job_key)).fetchone()
+    return f"adopted-{writer.run_id}-{writer.job_key[:16]}-{found.image.slot}-{count}"
 
 
 def _call(attempt_id: str, writer: ImageWriter, found: Adopted, cost: MicroUSD, now: datetime) -> dict[str, object]:
@@ -151,7 +139,7 @@ def _call(attempt_id: str, writer: ImageWriter, found: Adopted, cost: MicroUSD, 
         "id": attempt_id,
         "catalogue": writer.catalogue,
         "run_id": writer.run_id,
-        "key": found.wanted.job.key,
+        "key": writer.job_key,
         "model": found.wanted.model,
         "provider": found.wanted.provider,
         "slots": dump([found.image.slot]),
@@ -163,11 +151,11 @@ def _call(attempt_id: str, writer: ImageWriter, found: Adopted, cost: MicroUSD, 
     }
 
 
-def _is_booked_elsewhere(db: sqlite3.Connection, catalogue: str, found: Adopted) -> bool:
+def _is_booked_elsewhere(writer: ImageWriter, found: Adopted) -> bool:
     """Whether this ledger knows what the image cost from another folder, from which it was moved or copied."""
-    same = db.execute(
+    same = writer.db.execute(
         "SELECT 1 FROM images WHERE catalogue IN (SELECT DISTINCT catalogue FROM runs WHERE catalogue != ?)"
         " AND job_key = ? AND slot = ? AND sha256 = ?",
-        (catalogue, found.wanted.job.key, found.image.slot, found.image.sha256),
+        (writer.catalogue, writer.job_key, found.image.slot, found.image.sha256),
     )
     return bool(same.fetchone())

@@ -70,8 +70,7 @@ class Risk(LedgerPart):
 
     def uncertain(self) -> tuple[Held, ...]:
         """Jobs with uncertain images, the oldest first."""
-        with self._database.reading() as db:
-            return _held(db, self._database.catalogue, _UNCERTAIN, "INDEXED BY images_uncertain")
+        return self._held(_UNCERTAIN, "INDEXED BY images_uncertain")
 
     def undecided(self) -> frozenset[str]:
         """Ids of the jobs with images that may have been charged and are not held."""
@@ -79,15 +78,41 @@ class Risk(LedgerPart):
 
     def open(self) -> tuple[Held, ...]:
         """Jobs that somebody may decide: uncertain ones, and those whose addresses did not give their paid images."""
-        with self._database.reading() as db:
-            return _held(db, self._database.catalogue, _OPEN)
+        return self._held(_OPEN)
+
+    def _held(self, which: str, index: str = "") -> tuple[Held, ...]:
+        with self._database.reading():
+            rows = self._database.rows(
+                "SELECT j.id, j.key, i.slot, i.state, i.changed, i.reason_code, i.reason_cause, i.reason_detail"  # noqa: S608
+                f" FROM images i {index} JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
+                f" WHERE i.catalogue = :catalogue AND {which} ORDER BY j.seq, j.key, i.slot"
+            )
+            found = [self._held_job(list(slots)) for _, slots in groupby(rows, key=lambda row: row["key"])]
+        return tuple(job for _, job in sorted(found, key=lambda one: one[0]))
+
+    def _held_job(self, slots: Sequence[sqlite3.Row]) -> tuple[int, Held]:
+        """Return a held job, and which of its attempts came first of those that may have been charged."""
+        job = slots[0]
+        at_risk, first = self._database.row(
+            "SELECT ifnull(sum(at_risk), 0), ifnull(min(CASE WHEN state = 'at_risk' THEN seq END), 0)"
+            " FROM attempts WHERE catalogue = :catalogue AND job_key = :key",
+            key=job["key"],
+        )
+        since = moment(min(row["changed"] for row in slots))
+        assert since is not None
+        reasons = [reason_from(row["reason_code"], row["reason_cause"], row["reason_detail"]) for row in slots]
+        reason = max(reasons, key=lambda one: one.words)
+        doubts = {row["slot"]: why for row, why in zip(slots, reasons, strict=True) if row["state"] == "uncertain"}
+        away = tuple(row["slot"] for row in slots if row["slot"] not in doubts)
+        again = tuple(slot for slot, why in doubts.items() if why.is_undecided)
+        return first, Held(job["id"], job["key"], tuple(doubts), MicroUSD(at_risk), since, reason, away, again)
 
     def resolve(self, job_ids: Sequence[str], decision: Decision) -> tuple[Held, ...]:
         """Decide held jobs by their id; returns those that were decided."""
         now = self._database.now()
         state, code = _RESOLVED[decision]
         with self._database.writing("resolve") as db:
-            decided = tuple(one for one in _held(db, self._database.catalogue, _OPEN) if one.job_id in set(job_ids))
+            decided = tuple(one for one in self._held(_OPEN) if one.job_id in set(job_ids))
             for one in decided:
                 writer = ImageWriter(db, self._database.catalogue, one.job_key, None, now)
                 reason = Reason(code, one.reason.cause, one.reason.detail)
@@ -156,35 +181,6 @@ class Risk(LedgerPart):
                 for row, finding in zip(rows, findings, strict=True):
                     write_finding(db, row, finding, now)
         return result
-
-
-def _held(db: sqlite3.Connection, catalogue: str, which: str, index: str = "") -> tuple[Held, ...]:
-    rows = db.execute(
-        "SELECT j.id, j.key, j.seq, i.slot, i.state, i.changed, i.reason_code, i.reason_cause, i.reason_detail"  # noqa: S608
-        f" FROM images i {index} JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
-        f" WHERE i.catalogue = ? AND {which} ORDER BY j.seq, j.key, i.slot",
-        (catalogue,),
-    ).fetchall()
-    found = [_held_job(db, catalogue, list(slots)) for _, slots in groupby(rows, key=lambda row: row["key"])]
-    return tuple(job for _, job in sorted(found, key=lambda one: one[0]))
-
-
-def _held_job(db: sqlite3.Connection, catalogue: str, slots: Sequence[sqlite3.Row]) -> tuple[int, Held]:
-    """Return a held job, and which of its attempts came first of those that may have been charged."""
-    job = slots[0]
-    at_risk, first = db.execute(
-        "SELECT ifnull(sum(at_risk), 0), ifnull(min(CASE WHEN state = 'at_risk' THEN seq END), 0)"
-        " FROM attempts WHERE catalogue = ? AND job_key = ?",
-        (catalogue, job["key"]),
-    ).fetchone()
-    since = moment(min(row["changed"] for row in slots))
-    assert since is not None
-    reasons = [reason_from(row["reason_code"], row["reason_cause"], row["reason_detail"]) for row in slots]
-    reason = max(reasons, key=lambda one: one.words)
-    doubts = {row["slot"]: why for row, why in zip(slots, reasons, strict=True) if row["state"] == "uncertain"}
-    away = tuple(row["slot"] for row in slots if row["slot"] not in doubts)
-    again = tuple(slot for slot, why in doubts.items() if why.is_undecided)
-    return first, Held(job["id"], job["key"], tuple(doubts), MicroUSD(at_risk), since, reason, away, again)
 
 
 def _check_bill(billed: MicroUSD, reported: int, start: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache, lru_cache
@@ -29,6 +30,7 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _DECODER = json.JSONDecoder()
 _PROMPT = '"prompt":"'
 _NOTHING = "[]"
+_IMAGES: dict[str, type[FileImage | UrlImage | JobImage]] = {"file": FileImage, "url": UrlImage, "job": JobImage}
 
 
 def stamp(moment: datetime) -> str:
@@ -139,18 +141,13 @@ def input_image(text: str) -> InputImage:
 
 
 def _input_out(image: InputImage) -> list[object]:
-    match image:
-        case FileImage():
-            return ["file", image.path, image.sha256, image.bytes, image.width, image.height]
-        case UrlImage():
-            return ["url", image.url]
-        case JobImage():
-            return ["job", image.job_id, image.slot]
+    name = next(name for name, kind in _IMAGES.items() if type(image) is kind)
+    return [name, *astuple(image)]
 
 
 def _input_in(facts: Sequence[Any]) -> InputImage:
     kind, *rest = facts
-    return {"file": FileImage, "url": UrlImage, "job": JobImage}[kind](*rest)  # type: ignore[no-any-return]
+    return _IMAGES[kind](*rest)
 
 
 class Reader(Protocol[T_co]):

@@ -90,8 +90,7 @@ class ClusterExecutor:
         images = {at: one for at, one in enumerate(open) if isinstance(one, Pending) and one.remote}
         found |= await self._at_addresses(images)
         ours = {at: _attempt(one) for at, one in enumerate(open) if at not in images}
-        silent = await self._ask_known(ours, found)
-        silent = await self._ask_left(ours, found) or silent
+        silent = await self._ask_nodes(ours, found)
         for at, one in ours.items():
             if at not in found:
                 found[at] = self._unseen(open[at], one, silent=silent)
@@ -169,30 +168,24 @@ class ClusterExecutor:
 
     # ---- collecting --------------------------------------------------------------------------------------------------
 
-    async def _ask_known(self, ours: dict[int, Attempt | Pending], found: dict[int, Came]) -> bool:
-        """Ask every node what it knows of; whether one did not answer."""
-        ids = [one.attempt_id for one in ours.values()]
-        silent = False
-        for place in list(self._places.values()) if ids else ():
-            told = await self._ask(place, "known", self.epoch, ids)
-            silent = silent or told is None
-            for at, came in zip(ours, told or (), strict=False):
-                if came is not None:
-                    found[at] = _raise(came)
-        return silent
+    async def _ask_nodes(self, ours: dict[int, Attempt | Pending], found: dict[int, Came]) -> bool:
+        """Ask every node what it knows of, then for what is in its spool; what one has is not asked of the next.
 
-    async def _ask_left(self, ours: dict[int, Attempt | Pending], found: dict[int, Came]) -> bool:
-        """Ask one node after the other for what is in its spool; what one has is not asked of the next."""
+        Says whether one did not answer.
+        """
         silent = False
-        for place in list(self._places.values()):
-            rest = {at: one for at, one in ours.items() if _is_open(found.get(at), one)}
-            if not rest:
-                break
-            told = await self._ask(place, "left", self.epoch, self.order, list(rest.values()))
-            silent = silent or told is None
-            for at, came in zip(rest, told or (), strict=False):
-                if came is not None:
-                    found[at] = _raise(came)
+        for method in ("known", "left"):
+            for place in list(self._places.values()):
+                rest = {at: one for at, one in ours.items() if _is_open(found.get(at), one)}
+                if not rest:
+                    return silent
+                asked = list(rest.values())
+                more = (self.order, asked) if method == "left" else ([one.attempt_id for one in asked],)
+                told = await self._ask(place, method, self.epoch, *more)
+                silent = silent or told is None
+                for at, came in zip(rest, told or (), strict=False):
+                    if came is not None:
+                        found[at] = _raise(came)
         return silent
 
     async def _at_addresses(self, images: dict[int, Pending]) -> dict[int, Came]:
