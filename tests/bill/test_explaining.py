@@ -86,6 +86,14 @@ def test_a_call_that_the_ledger_took_for_free_is_named(history: History) -> None
     assert kinds(history.compared()) == [(Kind.MISSING_HERE, COST)]
 
 
+@pytest.mark.parametrize("later", [0, 20])
+def test_a_call_that_is_to_come_is_nobody_elses(history: History, later: float) -> None:
+    """An open batch may be drawn until a day after it was submitted; what it costs is booked when it is collected."""
+    history.ours(1, 12, state="pending", ended=None)
+    history.theirs(1, 12 + later)
+    assert kinds(history.compared()) == [(Kind.MISSING_HERE, COST)]
+
+
 def test_calls_of_a_lost_ledger_are_missing_here(history: History) -> None:
     """What happened before a ledger was rebuilt from images may be ours, though no call is known."""
     history.theirs(1, 10)

@@ -23,6 +23,7 @@ from batchgen.ledger import DifferenceKind as Kind
 from batchgen.mock import MockConfig
 from batchgen.mock.embedded import start_embedded
 from batchgen.runtime.clock import SystemClock
+from tests.gateway import Passed, gateway
 from tests.rehearsal import KEYS, Rehearsal
 
 ADMIN = "sk-admin-rehearsal-0123456789abcdef"
@@ -108,6 +109,22 @@ def test_planted_differences_are_each_named_and_sum_up(year: Year) -> None:
     begins = named[Kind.PRICE].begins
     assert begins is not None
     assert begins.date() == noon.date()
+
+
+def test_books_are_read_in_whatever_order_their_days_come(year: Year) -> None:
+    """The latest first, say."""
+    output = year.drawn(LAMPS)
+    year.drawn({**LAMPS, "c": "A bench"}, day=2)
+
+    def turned(came: Passed) -> Passed | None:
+        told = came.json if came.status == 200 and "/organization/costs" in came.path else {}
+        return came.saying(200, told | {"data": told["data"][::-1]}) if told else None
+
+    as_they_come = year.reconciled(output)
+    with gateway(year.handle.base_url, turned) as base_url:
+        found = reconcile_books(output, base_url=base_url, clock=year.calendar)
+    assert (found.billed, found.ledger, found.differences) == (as_they_come.billed, as_they_come.ledger, ())
+    assert (found.begins, found.ends) == (as_they_come.begins, as_they_come.ends)
 
 
 def test_a_second_look_changes_nothing(year: Year) -> None:

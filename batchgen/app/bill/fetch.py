@@ -72,7 +72,7 @@ class BooksReader:
             buckets = await self._pages(organization.COSTS, [*query, *_groups(organization.COST_GROUPS)])
         except InputError:
             buckets = await self._pages(organization.COSTS, [*query, *_groups(organization.PLAIN_COST_GROUPS)])
-        return tuple(_read(organization.costs_of, bucket) for bucket in buckets)
+        return tuple(sorted((_read(organization.costs_of, bucket) for bucket in buckets), key=lambda one: one.begins))
 
     async def _pages(self, path: str, query: Query) -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any]] = []

@@ -9,6 +9,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ LATE = 25 * HOUR
 """Seconds by which an image can have come after its call: of some adopted ones only this moment is known."""
 SOURCES = {Operation.GENERATE: "image.generation", Operation.EDIT: "image.edit"}
 _CHARGED = frozenset({AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT})
+_PERHAPS_CHARGED = frozenset({AttemptState.NOT_CHARGED, AttemptState.PENDING})
 _DATE = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 
@@ -49,7 +51,8 @@ class Placed:
 
     `certain` are charged calls, `missing` those that are not on the books with an hour of theirs. Calls at risk are
     `charged`, `cleared`, or `kept` because there is doubt. `others` counts requests that no call explains, and
-    `perhaps_ours` calls of ours that these may have been: those that this ledger took for free, and kept ones.
+    `perhaps_ours` calls of ours that these may have been, on each day: those that this ledger took for free, those that
+    are to come, and kept ones.
     """
 
     certain: dict[str, int] = field(default_factory=dict)
@@ -90,8 +93,8 @@ def match(calls: Sequence[BookedCall], usage: Sequence[Usage], span: Span, *, se
 
 
 def window(call: BookedCall) -> tuple[int, int]:
-    """Return the first and the last hour in which a call may stand."""
-    ended = call.ended or call.started
+    """Return the first and the last hour in which a call may stand; one that is to come is drawn within a day."""
+    ended = call.ended or call.started + timedelta(seconds=LATE if call.state is AttemptState.PENDING else 0)
     early = LATE if call.adopted and call.started == ended else SKEW
     return int(call.started.timestamp() - early) // HOUR, int(ended.timestamp() + SKEW) // HOUR
 
@@ -143,8 +146,8 @@ def _match_kind(
         if doubt.call.id in found.kept:
             found.perhaps_ours[doubt.first, kind.model] += 1
     found.others.update({(hour, kind.model): count for hour, count in room.left.items() if count > 0})
-    free = Counter((one.first, kind.model) for one in inside if one.call.state is AttemptState.NOT_CHARGED)
-    found.perhaps_ours.update(free)
+    free = [one for one in inside if one.call.state in _PERHAPS_CHARGED]
+    found.perhaps_ours.update((hour, kind.model) for one in free for hour in range(one.first, one.last + 1, AROUND))
 
 
 def _decide(doubt: _Window, room: "_Room", fates: "_Fates", found: Placed, *, on_books: bool, settles: bool) -> None:
