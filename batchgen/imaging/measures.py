@@ -32,6 +32,8 @@ CLEARLY = 0.3
 """The share of the usual strength that a frequency has to have: what is hardly there turns with every compression."""
 SHARPEST = 0.005
 """The share of pixels that counts as the sharpest edges."""
+GREY_16 = frozenset({"I", "I;16", "I;16B", "I;16L"})
+"""Pillow's modes of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,11 @@ def laid_on(image: "Image", ground: Colour) -> "Image":
     below = Images.new("RGBA", image.size, (*ground, 255))
     below.alpha_composite(image)
     return below.convert("RGB")
+
+
+def in_eight_bits(image: "Image") -> "Image":
+    """Bring grey of 16 bits to 8: any other way Pillow cuts off what is above 255, which makes an image white."""
+    return image.convert("I").point(lambda value: value / 257).convert("L") if image.mode in GREY_16 else image
 
 
 def border_off(image: "Image", wanted: Colour, tolerance: int = TOLERANCE) -> float:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from batchgen.imaging.measures import border_off, colour, laid_on, object_box
+from batchgen.imaging.measures import border_off, colour, in_eight_bits, laid_on, object_box
 from batchgen.model import Fit, Metadata, Recipe
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ class Original:
                     _decode(opened, edge)
                     self.format = (opened.format or "PNG").lower()
                     self.xmp = opened.info.get("xmp") or opened.info.get("XML:com.adobe.xmp")
-                    self.image = _srgb(ImageOps.exif_transpose(opened))
-                    self.exif = self.image.getexif().tobytes()
+                    upright = ImageOps.exif_transpose(opened)
+                    self.image, self.exif = _srgb(upright), upright.getexif().tobytes()
             except UnreadableError:
                 raise
             except Exception as error:
@@ -139,9 +139,11 @@ def _has_credentials(file: BinaryIO) -> bool:
 def _srgb(image: "Image") -> "Image":
     """Bring colours to sRGB, by the profile that the file carries; transparency stays."""
     profile = image.info.get("icc_profile")
-    clear = image.has_transparency_data
+    clear, image = image.has_transparency_data, in_eight_bits(image)
     if not profile or image.mode not in {"RGB", "RGBA", "CMYK", "L", "LA"}:
-        return image.convert("RGBA" if clear else "RGB")
+        image = image.convert("RGBA" if clear else "RGB")
+    if not profile:
+        return image
     from PIL import ImageCms
 
     alpha = image.getchannel("A") if "A" in image.getbands() else None
@@ -149,7 +151,7 @@ def _srgb(image: "Image") -> "Image":
     try:
         given = ImageCms.ImageCmsProfile(BytesIO(profile))
         shown: Any = ImageCms.profileToProfile(plain, given, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except ImageCms.PyCMSError:  # a profile of another kind of pixels
+    except (ImageCms.PyCMSError, OSError):  # a profile of another kind of pixels, or none
         shown = plain.convert("RGB")
     if alpha is not None:
         shown.putalpha(alpha)

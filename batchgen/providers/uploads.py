@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batchgen.imaging.measures import in_eight_bits
 from batchgen.imaging.references import (
     SENDABLE,
     UnreadableError,
@@ -109,7 +110,7 @@ def shrunk(path: Path, prepare: Prepare, *, covered: bool = False) -> Upload:
             return Upload(path.name, _type_of(kind, path), path)
         content = _type_of(wanted, path)
         try:
-            upright = ImageOps.exif_transpose(image)
+            upright = in_eight_bits(ImageOps.exif_transpose(image))
             if prepare.max_edge is not None:
                 upright.thumbnail((prepare.max_edge, prepare.max_edge), Image.Resampling.LANCZOS)
             return Upload(f"{path.stem}.{wanted.lower()}", content, encoded(upright, wanted))

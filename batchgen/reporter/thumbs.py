@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from batchgen.errors import StorageError
-from batchgen.imaging.measures import laid_on
+from batchgen.imaging.measures import in_eight_bits, laid_on
 from batchgen.ledger import ImageRow
 from batchgen.reporter.beside import NOTHING, Beside
 from batchgen.reporter.tables import batches
@@ -164,7 +164,8 @@ def _written(opened: Open, small: str, workspace: Workspace) -> bool:
 def _small(image: "Image") -> bytes:
     image.draft("RGB", (EDGE * 2, EDGE * 2))  # a JPEG is decoded at a fraction of its size
     # Whole pixels are averaged: several times cheaper than resampling, and as good at this size.
-    small = image if image.mode in {"RGB", "RGBA", "L"} else image.convert("RGBA")
+    small = in_eight_bits(image)
+    small = small if small.mode in {"RGB", "RGBA", "L"} else small.convert("RGBA")
     small = small.reduce(max(1, max(small.size) // EDGE))
     if small.has_transparency_data:
         small = laid_on(small.convert("RGBA"), LIGHT)

@@ -205,3 +205,15 @@ def test_a_derivative_that_no_encoder_takes_costs_only_itself(tmp_path: Path) ->
     ).complete(there, there)
     assert result.made == 1
     assert [path for path, _ in result.failed] == ["images/wide.png"]
+
+
+def test_a_recipe_that_cannot_be_followed_keeps_no_other_from_being_made(tmp_path: Path) -> None:
+    """WebP ends at 16,383 pixels; what else is made of the same image is made."""
+    image = tmp_path / "wide.png"
+    Image.new("RGB", (17_000, 4), "red").save(image)
+    wishes = tuple(
+        Wish(Recipe(name=kind, format=kind), "0", f"derivatives/{kind}/wide.{kind}") for kind in ("webp", "png", "jpeg")
+    )
+    made = derive_worker.make(Task(str(tmp_path), "images/wide.png", "0", wishes, file=str(image)))
+    assert [one.name for one in made.derived] == ["png", "jpeg"]
+    assert "WebP" in made.why

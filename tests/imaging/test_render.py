@@ -1,6 +1,7 @@
 """Recipes, each on images on both sides of what it decides."""
 
 from io import BytesIO
+from pathlib import Path
 from zlib import crc32
 
 import pytest
@@ -10,10 +11,14 @@ from PIL import Image, ImageCms
 
 from batchgen.imaging.presets import presets
 from batchgen.imaging.render import Derivative, Flag, Original, UnreadableError, extension, largest_edge
-from batchgen.model import Fit, Metadata, Recipe
+from batchgen.model import Fit, Metadata, Prepare, Recipe
+from batchgen.providers.uploads import shrunk
+from batchgen.reporter.thumbs import thumbnail
 from tests.imaging.conftest import drawn, encoded, original
 
 EDGES = st.integers(1, 400)
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+DESCRIPTION = 0x010E
 
 
 def opened(derivative: Derivative) -> Image.Image:
@@ -166,6 +171,35 @@ def test_every_preset_can_be_followed(name: str) -> None:
     assert not made.flags
     assert preset.source.startswith("https://")
     assert preset.as_of
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("PNG", "I;16"), ("TIFF", "I;16"), ("TIFF", "I;16B")])
+def test_grey_of_sixteen_bits_is_as_bright_as_it_looks(kind: str, mode: str, tmp_path: Path) -> None:
+    """In a derivative, in its small copy, and where it is prepared to be sent."""
+    file = tmp_path / f"grey.{kind}"
+    pixel = (30_000).to_bytes(2, "big" if mode.endswith("B") else "little")
+    Image.frombytes(mode, (64, 64), pixel * 64 * 64).save(file, kind)
+    with file.open("rb") as one, file.open("rb") as other:
+        derived, small = Original(one).derive(Recipe(name="web", format="png")), thumbnail(other)
+    sent = [shrunk(file, prepare).data for prepare in (Prepare(max_edge=32), Prepare(format="jpeg"))]
+    assert small or kind == "TIFF"
+    for data in filter(None, (derived.data, small, *sent)):
+        assert isinstance(data, bytes)
+        with Image.open(BytesIO(data)) as seen:
+            assert seen.convert("L").getpixel((16, 16)) == pytest.approx(30_000 / 257, abs=3)
+
+
+@pytest.mark.parametrize("profile", [SRGB, b"no profile at all" * 20])
+def test_what_is_written_beside_pixels_stays_whatever_their_profile_is(profile: bytes) -> None:
+    """A profile that is none keeps no image from being made."""
+    exif = Image.Exif()
+    exif[DESCRIPTION] = "A lamp"
+    file = BytesIO()
+    Image.new("RGB", (64, 32), "red").save(file, "PNG", exif=exif, icc_profile=profile)
+    made = Original(BytesIO(file.getvalue())).derive(Recipe(name="web", format="jpeg", metadata=Metadata.KEEP))
+    with Image.open(BytesIO(made.data)) as seen:
+        assert seen.getexif()[DESCRIPTION] == "A lamp"
+        assert min(seen.getchannel("R").tobytes()) > 245
 
 
 def test_what_cannot_be_decoded_says_why() -> None:

@@ -58,26 +58,35 @@ def make(task: Task) -> Made:
     workspace = Workspace(Path(task.root))
     made: list[Derived] = []
     measured: Measured | None = None
-    why = ""
+    whys: list[str] = []
     try:
         with os.fdopen(os.open(task.file, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
             recipes = tuple(wish.recipe for wish in task.wishes)
             original = Original(file, edge=None if task.checks else largest_edge(recipes))
         if task.checks:
             measured = measure(original.image, task.checks)
-        for wish in task.wishes:
+    except Exception as error:  # noqa: BLE001 - a decoder may raise anything, and the next image is another matter
+        return Made(task.source, task.sha256, why=_why(error))
+    for wish in task.wishes:
+        try:
             done = original.derive(wish.recipe)
             workspace.make(f"{DERIVATIVES}/{wish.recipe.name}")
             workspace.write(wish.path, done.data, durable=False)
+        except Exception as error:  # noqa: BLE001 - an encoder may raise anything, and the next recipe is another matter
+            whys.append(_why(error))
+        else:
             about = (wish.recipe.name, wish.digest, task.source, task.sha256, wish.path, len(done.data))
             made.append(Derived(*about, done.width, done.height, tuple(flag.value for flag in done.flags)))
-    except (StorageError, UnreadableError, OSError) as error:
-        why = str(error)
-    except MemoryError:
-        why = "there is not enough memory for it"
-    except Exception as error:  # noqa: BLE001 - an encoder may raise anything, and the next image is another matter
-        why = f"it cannot be made: {str(error) or type(error).__name__}"
-    return Made(task.source, task.sha256, tuple(made), why, measured)
+    return Made(task.source, task.sha256, tuple(made), "; ".join(whys), measured)
+
+
+def _why(error: Exception) -> str:
+    """Say why something could not be made."""
+    if isinstance(error, StorageError | UnreadableError | OSError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for it"
+    return f"it cannot be made: {str(error) or type(error).__name__}"
 
 
 def main() -> None:
