@@ -5,7 +5,6 @@ number where a person would write one.
 """
 
 import re
-from collections.abc import Callable
 from datetime import time
 from decimal import Decimal
 from typing import Annotated, Any
@@ -24,13 +23,12 @@ IGNORED = "x-"
 KINDS = frozenset({"file", "form", "inline", "one", "several"})
 """How pydantic tells apart what may be written in several ways; none of it stands in a manifest."""
 _AMOUNT = re.compile(r"\$?\d{1,12}(\.\d{1,12})?", re.ASCII)
-_VARIABLE = "[A-Za-z_][A-Za-z0-9_]{0,99}"
 _SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?) ?(b|kb|mb|gb|kib|mib|gib)?", re.ASCII | re.IGNORECASE)
 _UNITS = {"b": 1, "kb": 1000, "mb": 1_000_000, "gb": 1_000_000_000, "kib": 1024, "mib": 1 << 20, "gib": 1 << 30}
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})", re.ASCII)
 
 
-def _matching(pattern: str, why: str) -> Callable[[Any], str]:
+def _matching(pattern: str, why: str) -> PlainValidator:
     """Take text of one form; `why` says what is wrong with any other, which stands in the place of its `{}`."""
     form = re.compile(pattern, re.ASCII)
 
@@ -39,7 +37,13 @@ def _matching(pattern: str, why: str) -> Callable[[Any], str]:
             raise ValueError(why.format(shown(value)))
         return value
 
-    return read
+    return PlainValidator(read)
+
+
+def _variable(what: str) -> PlainValidator:
+    """Take the name of an environment variable; what is no name may be a secret, and is not shown."""
+    why = f"name the environment variable that holds {what} is a secret and does not belong into a manifest"
+    return _matching("[A-Za-z_][A-Za-z0-9_]{0,99}", why)
 
 
 def _money(value: Any) -> MicroUSD:
@@ -143,35 +147,13 @@ Zone = Annotated[str, PlainValidator(_zone), WithJsonSchema(_string)]
 Separator = Annotated[str, PlainValidator(_separator), WithJsonSchema(_string)]
 RecipeName = Annotated[
     str,
-    PlainValidator(
-        _matching(
-            "[a-z0-9][a-z0-9_-]{0,39}", "{} cannot name a folder of derivatives; use small letters, digits, - and _"
-        )
-    ),
+    _matching("[a-z0-9][a-z0-9_-]{0,39}", "{} cannot name a folder of derivatives; use small letters, digits, - and _"),
     WithJsonSchema(_string),
 ]
 AddressVariable = Annotated[
-    str,
-    PlainValidator(
-        _matching(  # what is no name may be a secret, and is not shown
-            _VARIABLE,
-            "name the environment variable that holds the address, such as SHOP_NOTIFY_URLS; "
-            "an address is a secret and does not belong into a manifest",
-        )
-    ),
-    WithJsonSchema(_string),
+    str, _variable("the address, such as SHOP_NOTIFY_URLS; an address"), WithJsonSchema(_string)
 ]
-KeyVariable = Annotated[
-    str,
-    PlainValidator(
-        _matching(
-            _VARIABLE,
-            "name the environment variable that holds the key, such as AZURE_EU_KEY; "
-            "a key is a secret and does not belong into a manifest",
-        )
-    ),
-    WithJsonSchema(_string),
-]
+KeyVariable = Annotated[str, _variable("the key, such as AZURE_EU_KEY; a key"), WithJsonSchema(_string)]
 
 
 class Form(BaseModel):

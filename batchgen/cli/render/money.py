@@ -105,19 +105,10 @@ def _tagged(row: TagRow) -> tuple[object, ...]:
 
 
 def _others(rows: Sequence[TagRow]) -> tuple[object, ...]:
-    low, expected, high = (
-        short(MicroUSD(sum(amounts))) for amounts in zip(*((r.low, r.expected, r.high) for r in rows), strict=True)
-    )
-    jobs, images = sum(r.jobs for r in rows), sum(r.images for r in rows)
-    return (
-        rows[0].tag,
-        f"and {len(rows):,} others",
-        f"{jobs:,}",
-        f"{images:,}",
-        low,
-        expected,
-        high,
-    )
+    """Put the remaining values of a tag into one line."""
+    jobs, images = sum(row.jobs for row in rows), sum(row.images for row in rows)
+    costs = (MicroUSD(sum(of)) for of in zip(*((row.low, row.expected, row.high) for row in rows), strict=True))
+    return rows[0].tag, f"and {len(rows):,} others", f"{jobs:,}", f"{images:,}", *map(short, costs)
 
 
 def total(estimate: Estimate) -> str:
