@@ -112,11 +112,7 @@ _MODEL = form.record(
     }
 )
 _TOKENS = form.record(
-    {
-        "sizes": form.table(form.table(form.whole)),
-        "bases": form.table(form.whole),
-        "up_to": form.table(form.whole),
-    }
+    {"sizes": form.table(form.table(form.whole)), "bases": form.table(form.whole), "up_to": form.table(form.whole)}
 )
 _FILE = form.record(
     {"as_of": form.day, "output_tokens": form.table(_TOKENS), "models": form.table(_MODEL)},

@@ -113,9 +113,7 @@ rejected_option = click.option(
 
 store_option = click.option("--store", type=STORE, help="Where images are kept, such as s3://bucket/catalogue.")
 copy_from_option = click.option(
-    "--copy-from",
-    type=STORE,
-    help="Copy images that an older --store holds into the present one.",
+    "--copy-from", type=STORE, help="Copy images that an older --store holds into the present one."
 )
 
 
@@ -129,10 +127,7 @@ shard_option = click.option(
 def reads_manifest(command: F) -> F:
     """Give a command what all that read a manifest take: MANIFEST and where from, where to, of which part, and how."""
     output = click.option(
-        "--output",
-        metavar="DIR",
-        type=LocalPath(),
-        help="The output folder.  [default: output/NAME]",
+        "--output", metavar="DIR", type=LocalPath(), help="The output folder.  [default: output/NAME]"
     )
     for decorate in (json_option, shard_option, output, base_url_option, provider_option, manifest_argument):
         command = decorate(command)

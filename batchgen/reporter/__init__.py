@@ -9,17 +9,7 @@ if TYPE_CHECKING:
     from batchgen.reporter.frames import frame
     from batchgen.reporter.month import write_month
 
-__all__ = [
-    "Joined",
-    "frame",
-    "list_differences",
-    "nothing",
-    "refresh",
-    "reject",
-    "summary",
-    "write",
-    "write_month",
-]
+__all__ = ["Joined", "frame", "list_differences", "nothing", "refresh", "reject", "summary", "write", "write_month"]
 
 _HOMES = {
     **dict.fromkeys(("nothing", "summary"), "accounts"),

@@ -130,11 +130,7 @@ def read(ledger: Ledger, run_id: str | None = None, *, name: str = "", root: Pat
         return Summary(whole, Block(Totals()), name=name, identity=identity)
     totals, its_own = ledger.accounts.of_run(run.run_id)
     alone = Block(
-        its_own,
-        ledger.accounts.waste(run.run_id),
-        Estimate(run.low, run.expected, run.high),
-        run.cap,
-        _seconds([run]),
+        its_own, ledger.accounts.waste(run.run_id), Estimate(run.low, run.expected, run.high), run.cap, _seconds([run])
     )
     whole = Block(
         totals,

@@ -213,10 +213,7 @@ def progress(ends: Sequence[float], images: Sequence[int], costs: Sequence[int],
     )
     return Progress(
         answer,
-        (
-            Line("images", _line(times, drawn), f"{drawn[-1]:,}"),
-            Line("charged", _line(times, paid), dollars(paid[-1])),
-        ),
+        (Line("images", _line(times, drawn), f"{drawn[-1]:,}"), Line("charged", _line(times, paid), dollars(paid[-1]))),
         tuple(failures),
         ("0", duration(span / 2), duration(span)),
     )

@@ -54,12 +54,7 @@ def image(row: ListedRow) -> str:
     return quote(row.url.replace(PATH, quote(row.path)), safe=_WRITTEN) if row.url else row.path
 
 
-SHOP: tuple[Column[ListedRow], ...] = (
-    *texts("sku"),
-    *counts("", "position"),
-    Column("image", image),
-    *texts("alt"),
-)
+SHOP: tuple[Column[ListedRow], ...] = (*texts("sku"), *counts("", "position"), Column("image", image), *texts("alt"))
 _SHOPIFY: tuple[Column[_ProductImage], ...] = (
     Column("URL handle", attrgetter("handle")),
     Column("SKU", attrgetter("variant")),

@@ -180,12 +180,7 @@ def reconcile(output: Path | None = None, *, billed: MicroUSD, since: date | Non
         reporter.write(ledger, workspace, store)
     left = found.at_risk - found.confirmed - found.cleared
     return ReconcileResult(
-        found.billed,
-        found.settled,
-        found.confirmed,
-        found.cleared,
-        MicroUSD(max(left, 0)),
-        MicroUSD(found.unexplained),
+        found.billed, found.settled, found.confirmed, found.cleared, MicroUSD(max(left, 0)), MicroUSD(found.unexplained)
     )
 
 

@@ -100,10 +100,7 @@ def _old_quarantine(there: Output, before: datetime) -> Iterator[Old]:
 
 
 def old_quarantine(
-    names: Iterable[str],
-    find: Callable[[str], AttemptRow | None],
-    doubted: Collection[str],
-    before: datetime,
+    names: Iterable[str], find: Callable[[str], AttemptRow | None], doubted: Collection[str], before: datetime
 ) -> Iterator[Old]:
     """Say which quarantined answers are old; of one that the ledger does not know, nobody knows how old it is."""
     for name in names:

@@ -20,15 +20,7 @@ from batchgen.cli.params import reads_manifest, skip_bad_rows_option
     "--csv", "as_csv", is_flag=True, help="Print the table as comma-separated values, money in micro-dollars."
 )
 def command(
-    context: Context,
-    /,
-    manifest: Path,
-    *,
-    compare: bool,
-    qualities: bool,
-    as_csv: bool,
-    as_json: bool,
-    **words: Any,
+    context: Context, /, manifest: Path, *, compare: bool, qualities: bool, as_csv: bool, as_json: bool, **words: Any
 ) -> None:
     """Price MANIFEST by model, size, quality, provider and tag. Nothing is sent.
 

@@ -19,11 +19,7 @@ NICE = 10
 @output_argument
 @click.option("--port", type=Whole(0, 65535), default=0, metavar="N", help="0 takes a free one.  [default: 0]")
 @click.option(
-    "--host",
-    metavar="H",
-    default="127.0.0.1",
-    show_default=True,
-    help="Where to listen; others see any but loopback.",
+    "--host", metavar="H", default="127.0.0.1", show_default=True, help="Where to listen; others see any but loopback."
 )
 @click.option("--no-open", is_flag=True, help="Open no browser.")
 def command(context: Context, output: Path | None, *, port: int, host: str, no_open: bool) -> None:

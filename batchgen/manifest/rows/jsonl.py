@@ -18,11 +18,7 @@ from batchgen.manifest.rows.text_file import BadLineError, text_file
 
 COLUMN = "prompt"
 """What a line of plain text is called."""
-_OPERATIONS = {
-    "/v1/images/generations": "generate",
-    "/v1/images/edits": "edit",
-    "/v1/images/variations": "variation",
-}
+_OPERATIONS = {"/v1/images/generations": "generate", "/v1/images/edits": "edit", "/v1/images/variations": "variation"}
 _AS_WE_DO = frozenset({"stream", "partial_images"})
 """Words of the body that say how an answer comes, and nothing of what is drawn."""
 _ONE_LIST = "a list over several lines; write one object a line, without the `[`, the `]` and the commas between"
