@@ -24,22 +24,9 @@ _SHORTEST_BYTES = 8  # fewer would be found by chance in an image
 _SEAL = re.compile(r"\(secret-([0-9a-f]{8})-([0-9]{1,2})\)")
 _KEPT = frozenset(
     {
-        "cf-cache-status",
-        "cf-mitigated",
-        "cf-ray",
-        "content-encoding",
-        "content-length",
-        "content-type",
-        "date",
-        "openai-processing-ms",
-        "openai-version",
-        "request-id",
-        "retry-after",
-        "retry-after-ms",
-        "server",
-        "x-oneapi-request-id",
-        "x-request-id",
-        "x-should-retry",
+        *("cf-cache-status", "cf-mitigated", "cf-ray", "content-encoding", "content-length", "content-type", "date"),
+        *("openai-processing-ms", "openai-version", "request-id", "retry-after", "retry-after-ms", "server"),
+        *("x-oneapi-request-id", "x-request-id", "x-should-retry"),
     }
 )
 _KEPT_PREFIX = "x-ratelimit-"

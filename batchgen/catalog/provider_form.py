@@ -12,16 +12,8 @@ from batchgen.yaml_tree import Node
 
 NAMES = ("mock", "openai", "apiyi", "laozhang", "aihubmix", "yescale")
 FURTHER = (
-    "azure",
-    "litellm",
-    "vllm-omni",
-    "sglang",
-    "localai",
-    "stable-diffusion-cpp",
-    "openrouter",
-    "xai",
-    "gemini-openai",
-    "gemini",
+    *("azure", "litellm", "vllm-omni", "sglang", "localai", "stable-diffusion-cpp", "openrouter", "xai"),
+    *("gemini-openai", "gemini"),
 )
 """Providers that come with the program and are not compared: their address, models or prices are the user's own."""
 ALL = (*NAMES, *FURTHER)

@@ -1,4 +1,4 @@
-"""The values of a manifest, those of the command line put in their places, checked; what is right is kept."""
+"""The values of a manifest, with the provider of the command line in its place, checked; what is right is kept."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,24 +6,20 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from batchgen.errors import Problem
-from batchgen.manifest.error_scope import Scope, by_scope, concerns
 from batchgen.manifest.form import KINDS
+from batchgen.manifest.job_form import JobForm
+from batchgen.manifest.names import COMBINATIONS, NAMES
+from batchgen.manifest.rows.tables import SUFFIXES
 from batchgen.manifest.schema import ManifestForm
 from batchgen.manifest.schema_errors import Path, complaints
 from batchgen.yaml_tree import Node, Plain, move, repeated
 
-OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "provider": ("provider",),
-    "name": ("name",),
-    "on_partial": ("on_partial",),
-    "on_uncertain": ("on_uncertain",),
-    "max_cost": ("limits", "max_cost"),
-    "max_images": ("limits", "max_images"),
-    "max_duration": ("limits", "max_duration"),
-    "concurrency": ("limits", "concurrency"),
-}
-"""Command-line words that stand above the manifest, and the key that each replaces."""
+_OF_JOBS = frozenset({"provider", "prices", "variables"})
+"""Sections that every job hangs on and that are no jobs; with a mistake in any other, jobs are the same as without."""
+_GIVE_NAMES = frozenset({"rows", "columns", "matrix", "zip", "include"})
 
+Scope = int | str
+"""Whom a mistake concerns: a job by its index, all `jobs`, those without a value of their own (`defaults`), a stage."""
 ROUNDS = 10
 """How often mistakes are put right before the whole form is given up; what one hides shows in the next round."""
 
@@ -39,31 +35,27 @@ class Checked:
     """Parameters that the provider opens, by the section that sets them."""
 
 
-def checked(
-    plain: dict[str, Plain], root: Node, overrides: Mapping[str, str], opens: frozenset[str] = frozenset()
-) -> Checked:
+def checked(plain: dict[str, Plain], root: Node, provider: str | None, opens: frozenset[str] = frozenset()) -> Checked:
     """Give the form and what is wrong with it; `opens` are parameters that the provider takes beside the known ones.
 
     A slip in a key is read as what was meant, in `root` too, and anything else that is wrong is taken out of the form,
     so that the rest can be looked at in the same go.
     """
-    options = {OPTIONS[name]: f"--{name.replace('_', '-')}" for name in overrides}
-    if "provider" in overrides:
+    if provider:
         plain.pop("providers", None)
-    for name, text in overrides.items():
-        _put(plain, OPTIONS[name], text)
+        plain["provider"] = provider
     problems: dict[Problem, None] = {}
     concerned: list[tuple[Scope, str]] = []
     for path, problem in repeated(root):
         problems[problem] = None
-        concerned += concerns(path, _value(plain, path))
+        concerned += _concerns(path, _value(plain, path))
     opened = {path: _pulled(section, opens) for path, section in _sections(plain)} if opens else {}
     touched: set[Path] = set()  # and what leads there: what is said there later may only follow from what was done
     for _ in range(ROUNDS):
         try:
             form = ManifestForm.model_validate(plain)
         except ValidationError as error:
-            found = tuple(complaints(error, root, options))
+            found = tuple(complaints(error, root))
             moved = {
                 each.path: each.meant for each in found if each.meant and _move(plain, root, each.path, each.meant)
             }
@@ -72,11 +64,11 @@ def checked(
             problems |= {each.problem: None for each in found if each.path not in silent}
             wrong = [each.path for each in found if each.path not in to_moved and each.path not in moved]
             for path in wrong:
-                concerned += concerns(path, _value(plain, path))
+                concerned += _concerns(path, _value(plain, path))
             _take_out(plain, wrong)
             touched |= _prefixes(wrong) | (to_moved - set(moved.values()))
         else:
-            return Checked(form, tuple(problems), by_scope(concerned), opened)
+            return Checked(form, tuple(problems), _by_scope(concerned), opened)
     return Checked(ManifestForm(jobs=[]), tuple(problems))
 
 
@@ -122,18 +114,6 @@ def _value(plain: Plain, path: Path) -> Plain:
     return plain
 
 
-def _put(plain: dict[str, Plain], path: tuple[str, ...], text: str) -> None:
-    owner = plain
-    for section in path[:-1]:
-        if owner.get(section) is None:
-            owner[section] = {}
-        inner = owner[section]
-        if not isinstance(inner, dict):
-            return  # no section at all, which is a complaint of its own
-        owner = inner
-    owner[path[-1]] = text
-
-
 def _move(plain: dict[str, Plain], root: Node, old: Path, new: Path) -> bool:
     """Put what stands at one path to another, as if it had been written there; False where something is already."""
     if new[0] == "defaults" and old[:1] != new[:1] and plain.get("defaults") is None:
@@ -166,3 +146,51 @@ def _holding(plain: dict[str, Plain], path: Path) -> list[tuple[dict[str, Plain]
     """Say what holds what stands nearest to a path, if anything; a list only where others are right without one."""
     alone = path[:-1] == ("jobs",) or path[-2:-1] == ("several",)
     return [(owner, step) for owner, step, _ in _steps(plain, path) if alone or isinstance(owner, dict)][-1:]
+
+
+def _concerns(path: Path, value: Plain) -> Iterator[tuple[Scope, str]]:
+    """Say whom a mistake at a path concerns, and which word each lacks without what stands there."""
+    match path:
+        case ("jobs", int(job)):
+            yield from ((job, word) for word in ("model", "prompt", NAMES))
+        case ("jobs", int(job), str(word), *_):
+            yield from ((job, meant) for meant in _meant(word, value))
+        case ("defaults", str(word), *_):
+            yield from (("defaults", meant) for meant in _meant(word, value))
+        case ("stages", str(stage), str(word), *_):
+            yield from ((stage, meant) for meant in _meant(word, value))
+        case (str(section), *_):
+            yield from _by_section(section, value)
+        case _:
+            pass
+
+
+def _by_section(word: str, value: Plain) -> Iterator[tuple[Scope, str]]:
+    if word == "providers":
+        yield "jobs", "provider"
+    elif word in _OF_JOBS:
+        yield "jobs", word
+    elif word == "stages":
+        yield "jobs", "model"
+    elif word == "defaults" or word not in ManifestForm.model_fields:
+        yield from (("defaults", meant) for meant in _meant(word, value))
+
+
+def _meant(word: str, value: Plain) -> Iterator[str]:
+    """Give the words of a job that may have been meant by one that is wrong, or has a wrong value."""
+    if word in _GIVE_NAMES:
+        yield from (NAMES, "prompt")
+    elif word in JobForm.model_fields:
+        yield {"image": "images", "only": COMBINATIONS}.get(word, word)
+    elif isinstance(value, dict):
+        yield from (NAMES, *(meant for inner, given in value.items() for meant in _meant(inner, given)))
+    elif isinstance(value, list) or (value or "").casefold().endswith(tuple(SUFFIXES)):
+        yield NAMES
+
+
+def _by_scope(concerned: Iterable[tuple[Scope, str]]) -> dict[Scope, frozenset[str]]:
+    """Return the words that each lacks."""
+    lacking: dict[Scope, frozenset[str]] = {}
+    for scope, word in concerned:
+        lacking[scope] = lacking.get(scope, frozenset()) | {word}
+    return lacking

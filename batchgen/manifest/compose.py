@@ -6,21 +6,21 @@ from pathlib import Path
 
 from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.manifest import paths
-from batchgen.manifest.checked import Checked
-from batchgen.manifest.error_scope import Scope
+from batchgen.manifest.checked import Checked, Scope
 from batchgen.manifest.job_form import JobForm, RequestForm, RowsForm
 from batchgen.manifest.job_template import Axes, Extra, Field, JobTemplate, whole
-from batchgen.manifest.legal import SETTABLE, strangers
 from batchgen.manifest.listing import NO_TEXT, ListingTemplate
 from batchgen.manifest.names import (
     COMBINATIONS,
     NAMES,
     REQUEST,
+    SETTABLE,
     did_you_mean,
     known_word,
     listed,
     shown,
     simple,
+    strangers,
     whole_word,
 )
 from batchgen.manifest.paths import PathTemplate

@@ -35,17 +35,8 @@ class Role(StrEnum):
 # Names as `simple` writes them, the best first: those of shop systems, marketplaces and plain sheets.
 KNOWN: Mapping[Role, tuple[str, ...]] = {
     Role.SKU: (
-        *(
-            "variant_sku",
-            "seller_sku",
-            "item_sku",
-            "sku",
-            "product_code_sku",
-            "custom_label",
-            "customlabel",
-            "ordernumber",
-        ),
-        *("internal_reference", "reference", "identifier", "article_no", "article_number"),
+        *("variant_sku", "seller_sku", "item_sku", "sku", "product_code_sku", "custom_label", "customlabel"),
+        *("ordernumber", "internal_reference", "reference", "identifier", "article_no", "article_number"),
         *("item_no", "item_number", "product_code", "artikelnummer", "art_nr", "référence", "handle", "url_handle"),
         *("product_id", "uuid", "id", "code", "listing_id", "gtin", "ean", "barcode", "asin1"),
     ),

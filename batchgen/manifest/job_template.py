@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from batchgen.errors import Place, Problem, Severity
-from batchgen.manifest.identity import named, template_id
+from batchgen.manifest.key import named, template_id
 from batchgen.manifest.rendered_row import RenderedRow, Written
 from batchgen.manifest.rows.cells import several
 from batchgen.manifest.rows.table import FileStamp, Row, Skipped, Table, in_lines

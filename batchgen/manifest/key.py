@@ -1,4 +1,4 @@
-"""A job's identity: a hash over what would be sent and asked for, and over nothing else.
+"""A job's identity: a hash over what would be sent and asked for, and over nothing else. That of templates, too.
 
 The form below is frozen: a key that changes makes people pay again for images that they have. Any change needs a new
 version, and the old ones must stay computable.
@@ -10,7 +10,7 @@ only for texts with carriage returns, and every other job is known in older ledg
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from unicodedata import normalize
 from batchgen.model import FileImage, Form, ImageRequest, InputImage, Job, JobImage, UrlImage
 
 FORM = 1
+TEMPLATE_DIGITS = 16
 """Stands in what is hashed."""
 _LINE_END = re.compile("\r\n?|\n")
 
@@ -138,3 +139,15 @@ def _taken(image: InputImage, images: Mapping[str, Sequence[FileImage]]) -> tupl
     if not stored:
         raise LookupError(f"job {image.job_id} has no stored image")
     return tuple(stored)
+
+
+@lru_cache(maxsize=4096)
+def template_id(parts: tuple[tuple[str, str], ...]) -> str:
+    """Name a template by its words with their texts, whatever their order."""
+    return hashlib.sha256(json.dumps(sorted(parts)).encode("utf-8", "surrogatepass")).hexdigest()[:TEMPLATE_DIGITS]
+
+
+def named(template: str, texts: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:
+    """Name what a template is where something else is written for some of its jobs; itself where nothing is."""
+    more = tuple(dict(texts).items())
+    return template_id((("", template), *more)) if more else template

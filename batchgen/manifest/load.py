@@ -68,18 +68,18 @@ class Manifest:
         return tuple(dict.fromkeys(file for file in opened if file))
 
 
-def load(path: str | Path, overrides: Mapping[str, str] | None = None, opened: Opened = nothing_opened) -> Manifest:
+def load(path: str | Path, provider: str | None = None, opened: Opened = nothing_opened) -> Manifest:
     """Read and check a manifest without reading its rows; raises `InputError` with every problem found.
 
-    `overrides` are command-line values by their names (`checked.OPTIONS`), as text.
+    `provider` is that of the command line, which stands above the manifest's.
     """
-    manifest = read(path, overrides, opened)
+    manifest = read(path, provider, opened)
     if manifest.errors:
         raise InputError(*manifest.errors)
     return manifest
 
 
-def read(path: str | Path, overrides: Mapping[str, str] | None = None, opened: Opened = nothing_opened) -> Manifest:
+def read(path: str | Path, provider: str | None = None, opened: Opened = nothing_opened) -> Manifest:
     """Read a manifest as `load` does, with its `errors` in it, so that the jobs that are right can be looked at too.
 
     `opened` tells which parameters a provider, by name or path, takes beside the known ones.
@@ -90,22 +90,22 @@ def read(path: str | Path, overrides: Mapping[str, str] | None = None, opened: O
     if absent := why_no_file(str(given), Path()):
         raise InputError(absent)
     stamp = FileStamp.of(given)
-    return replace(_read(given, overrides or {}, opened), opened=stamp)
+    return replace(_read(given, provider, opened), opened=stamp)
 
 
-def _read(given: Path, overrides: Mapping[str, str], opened: Opened) -> Manifest:
+def _read(given: Path, provider: str | None, opened: Opened) -> Manifest:
     suffix = given.suffix.lower()
     if suffix not in _YAML | SUFFIXES:
         raise InputError(
             Problem(f"a manifest is {listed(_YAML | SUFFIXES)}, not `{suffix}`{way_out(given)}", Place(str(given)))
         )
     if suffix in SUFFIXES:
-        return _sheet(open_table(given, str(given)), given, overrides, [], opened)
+        return _sheet(open_table(given, str(given)), given, provider, [], opened)
     root = yaml_tree.parse(_text(given), str(given), JSON if suffix == ".json" else MANIFEST)
     if isinstance(root.value, tuple) and suffix == ".json":
         problems = [problem for _, problem in yaml_tree.repeated(root)]
-        return _sheet(inline(str(given), list(_objects(root))), given, overrides, problems, opened)
-    return _document(root, given, overrides, opened)
+        return _sheet(inline(str(given), list(_objects(root))), given, provider, problems, opened)
+    return _document(root, given, provider, opened)
 
 
 def _text(path: Path) -> str:
@@ -144,13 +144,13 @@ def _is_nested(value: yaml_tree.Plain) -> bool:
     return any(isinstance(part, list | dict) for part in parts)
 
 
-def _sheet(table: Table, path: Path, overrides: Mapping[str, str], problems: list[Problem], opened: Opened) -> Manifest:
+def _sheet(table: Table, path: Path, provider: str | None, problems: list[Problem], opened: Opened) -> Manifest:
     from batchgen.manifest.checked import checked
     from batchgen.manifest.convert import settings
 
-    sheet, said = read_sheet(table, opened(overrides.get("provider", DEFAULT_PROVIDER)))
+    sheet, said = read_sheet(table, opened(provider or DEFAULT_PROVIDER))
     root = yaml_tree.Node({}, Place(str(path)), {})
-    found = checked({"jobs": []}, root, overrides)
+    found = checked({"jobs": []}, root, provider)
     problems += found.problems
     fixed = settings(found.form, root, path, problems)
     output = paths.path_template(paths.DEFAULT)
@@ -160,7 +160,7 @@ def _sheet(table: Table, path: Path, overrides: Mapping[str, str], problems: lis
     return Manifest(fixed, path, (sheet,), output, inputs, told, errors=errors, tags=tags_of(table, sheet.opens))
 
 
-def _document(root: yaml_tree.Node, path: Path, overrides: Mapping[str, str], opened: Opened) -> Manifest:
+def _document(root: yaml_tree.Node, path: Path, provider: str | None, opened: Opened) -> Manifest:
     from batchgen.manifest.checked import checked
     from batchgen.manifest.compose import Composer
     from batchgen.manifest.convert import settings
@@ -169,8 +169,8 @@ def _document(root: yaml_tree.Node, path: Path, overrides: Mapping[str, str], op
         raise InputError(Problem("a manifest is names with values, such as `jobs:` with a list", root.place))
     plain = root.plain()
     assert isinstance(plain, dict)
-    opens = frozenset[str]().union(*map(opened, _named(root, path.parent, overrides)))
-    found = checked(plain, root, overrides, opens - REQUEST)
+    opens = frozenset[str]().union(*map(opened, _named(root, path.parent, provider)))
+    found = checked(plain, root, provider, opens - REQUEST)
     form = found.form
     composer = Composer(found, root, path.parent, opens)
     sources = composer.sources()
@@ -199,12 +199,12 @@ def _inputs(path: Path, fixed: Settings) -> Inputs:
     return Inputs(path.parent, prepared=fixed.prepare != Prepare())
 
 
-def _named(root: yaml_tree.Node, base: Path, overrides: Mapping[str, str]) -> Iterator[str]:
+def _named(root: yaml_tree.Node, base: Path, provider: str | None) -> Iterator[str]:
     """Name the providers of a manifest that is not checked yet."""
     from batchgen.manifest.convert import entry_of, provider_of
 
     one, several = root.at("provider"), root.at("providers")
-    if given := overrides.get("provider") or (one.value if one is not root else None):
+    if given := provider or (one.value if one is not root else None):
         yield provider_of(given, root, base) if isinstance(given, str) else DEFAULT_PROVIDER
     elif several is not root and isinstance(several.value, tuple):
         for entry in several.value:

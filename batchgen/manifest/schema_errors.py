@@ -1,6 +1,6 @@
 """What pydantic found wrong -> problems with a place, in words that say what to write instead."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -37,18 +37,14 @@ class SchemaError(NamedTuple):
     meant: Path | None = None
 
 
-def complaints(error: ValidationError, root: Node, options: Mapping[tuple[str, ...], str]) -> Iterator[SchemaError]:
-    """Translate; `options` names the command-line words that gave values at these paths."""
+def complaints(error: ValidationError, root: Node) -> Iterator[SchemaError]:
+    """Translate what pydantic says."""
     for detail in error.errors(include_url=False, include_context=True):
         path = tuple(detail["loc"])
-        meant = _meant(path) if detail["type"] == "extra_forbidden" else None
-        option = next((name for where, name in options.items() if path[: len(where)] == where), None)
-        message = _message(detail, path, meant)
-        if option:
-            yield SchemaError(path, Problem(f"{option}: {message}"))
-        else:
-            place = root.key_place(*path) if detail["type"] == "extra_forbidden" else root.at(*path).place
-            yield SchemaError(path, Problem(message, place), meant)
+        unknown = detail["type"] == "extra_forbidden"
+        meant = _meant(path) if unknown else None
+        place = root.key_place(*path) if unknown else root.at(*path).place
+        yield SchemaError(path, Problem(_message(detail, path, meant), place), meant)
 
 
 def _meant(path: Path) -> Path | None:

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from batchgen.errors import Problem
-from batchgen.manifest.identity import named
-from batchgen.manifest.key import key
+from batchgen.manifest.key import key, named
 from batchgen.manifest.rendered_row import CHECKS, RenderedRow, Written
 from batchgen.model import InputImage, Job, JobImage
 from batchgen.yaml_tree import Node

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 from batchgen.errors import Place, Problem, Severity
 from batchgen.manifest.job_template import Axes, Field, JobTemplate, whole
-from batchgen.manifest.legal import SETTABLE
 from batchgen.manifest.names import (
     COMBINATIONS,
     NAMES,
     PARAMS,
     REQUEST,
+    SETTABLE,
     did_you_mean,
     known_word,
     listed,

@@ -44,11 +44,11 @@ class Context:
         assert all(isinstance(item, Job) for item in items), items
         return [item for item in items if isinstance(item, Job)]
 
-    def complaints(self, text: str | bytes, name: str = "m.yaml", **overrides: str) -> list[str]:
+    def complaints(self, text: str | bytes, name: str = "m.yaml") -> list[str]:
         """Say what loading says of a manifest, each complaint without its folder."""
         path = self.write(name, text)
         try:
-            load(path, overrides=overrides)
+            load(path)
         except InputError as error:
             return [str(problem).replace(f"{self.folder}/", "") for problem in error.problems]
         return []

@@ -148,11 +148,6 @@ def test_at_most_fifty_are_listed(context: Any) -> None:
     assert len(context.complaints("jobs:\n" + "  - {prompt: p, sise: x}\n" * 100)) == 50
 
 
-def test_a_word_of_the_command_line_is_named_as_such(context: Any) -> None:
-    """A bad option is no mistake of the manifest, and has no place in it."""
-    assert context.complaints(OK, max_cost="x") == ["error: --max-cost: 'x' is not an amount in dollars, such as 25.00"]
-
-
 def test_a_missing_manifest_names_the_nearest_file(context: Any) -> None:
     """A slip in the manifest's own name finds the file that was meant."""
     context.write("catalogue.yaml", OK)

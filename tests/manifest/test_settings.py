@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from batchgen.app.config.options import Options
+from batchgen.app.config.project import open_project
 from batchgen.errors import InputError
 from batchgen.manifest import load
 from batchgen.manifest.form import duration
@@ -77,10 +79,17 @@ def test_a_csv_manifest_has_only_defaults(context: Any) -> None:
 def test_the_command_line_stands_above(context: Any, name: str) -> None:
     """Options replace what the manifest says, and reach settings that it does not mention."""
     path = context.write(name, "prompt\np\n" if name.endswith("csv") else "provider: openai\njobs: [{prompt: p}]")
-    given = {"provider": "mock", "max_cost": "3", "max_duration": "90s", "concurrency": "2", "on_uncertain": "hold"}
-    settings = load(path, overrides=given).settings
-    assert settings.provider == "mock"
-    assert settings.limits == Limits(max_cost=MicroUSD(3_000_000), max_duration=90.0, concurrency=2)
+    given = Options(
+        provider="mock",
+        max_cost=MicroUSD(3_000_000),
+        max_duration=90.0,
+        concurrency=2,
+        on_uncertain=OnUncertain.HOLD,
+    )
+    settings = open_project(path, given).settings
+    limits = settings.limits
+    assert load(path, "mock").settings.provider == settings.provider == "mock"
+    assert (limits.max_cost, limits.max_duration, limits.concurrency) == (3_000_000, 90.0, 2)
     assert (settings.on_uncertain, settings.on_partial) == (OnUncertain.HOLD, OnPartial.TOP_UP)
 
 
@@ -88,7 +97,7 @@ def test_a_provider_file_is_found_from_the_manifest(context: Any) -> None:
     """A path in the manifest is relative to it, one on the command line to where the command runs."""
     path = context.write("m.yaml", "provider: mine.yaml\njobs: [{prompt: p}]")
     assert load(path).settings.provider == str(context.folder / "mine.yaml")
-    assert load(path, overrides={"provider": "./his.yaml"}).settings.provider == "./his.yaml"
+    assert load(path, "./his.yaml").settings.provider == "./his.yaml"
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,7 @@ from pathlib import Path
 from batchgen import catalog, reporter
 from batchgen.app.bill.explain import Books, Statement, explain, moment
 from batchgen.app.bill.fetch import VENDOR, BooksReader, books_address
-from batchgen.app.bill.match import Span, match, undated
-from batchgen.app.bill.our_keys import Keys, our_keys
+from batchgen.app.bill.match import Keys, Span, match, our_keys, undated
 from batchgen.app.config.environment import admin_key, check_authorities, environment, proxies_in
 from batchgen.app.output.maintain import Output, give_up_orphans, opened
 from batchgen.errors import InputError

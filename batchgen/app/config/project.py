@@ -139,8 +139,7 @@ def open_project(path: Path, options: Options, clock: Clock | None = None) -> Pr
     InputError, with every problem, when nothing can be said of its jobs, or not what its provider takes.
     """
     variables = environment()
-    overrides = {"provider": options.provider} if options.provider else {}
-    loaded = manifest.read(path, overrides=overrides, opened=opened_by)
+    loaded = manifest.read(path, options.provider, opened_by)
     try:
         lanes = lanes_of(loaded, variables, options.base_url)
     except InputError as error:

@@ -79,9 +79,8 @@ def _lanes_of_runs(output: Path | None, variables: Mapping[str, str]) -> Mapping
             command = json.loads(run.command)
             if not command.get("manifest"):
                 continue
-            overrides = {"provider": command["provider"]} if command.get("provider") else {}
             with suppress(InputError):
-                read = manifest.read(kept_path(command["manifest"], workspace.root), overrides=overrides)
+                read = manifest.read(kept_path(command["manifest"], workspace.root), command.get("provider"))
                 found[run.run_id] = lanes_of(read, variables, None)
     return found
 

@@ -21,16 +21,8 @@ from batchgen.storage.workspace import LEDGER, REPORT, RUNS
 from batchgen.text import counted
 
 ORDER = (
-    Exit.BUG,
-    Exit.SIGINT,
-    Exit.SIGTERM,
-    Exit.STORAGE,
-    Exit.ACCOUNT,
-    Exit.LIMIT,
-    Exit.UNAVAILABLE,
-    Exit.HELD,
-    Exit.SUBMITTED,
-    Exit.SOME_FAILED,
+    *(Exit.BUG, Exit.SIGINT, Exit.SIGTERM, Exit.STORAGE, Exit.ACCOUNT, Exit.LIMIT, Exit.UNAVAILABLE, Exit.HELD),
+    *(Exit.SUBMITTED, Exit.SOME_FAILED),
 )
 """Which exit status stands where several runs have one each."""
 MOST_NAMED = 3
