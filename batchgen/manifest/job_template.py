@@ -125,6 +125,19 @@ def _agrees(entry: Values, values: Values) -> bool:
     return all(values.get(name) == value for name, value in entry.items())
 
 
+class _Fields(NamedTuple):
+    """The fields of an entry as they are rendered: its own, and the defaults that may still be set.
+
+    `same` are defaults that stand in every row as they are, `inherited` their names.
+    """
+
+    own: Prepared
+    defaults: Prepared
+    same: Mapping[str, str]
+    inherited: frozenset[str]
+    has_images: bool
+
+
 @dataclass(frozen=True, slots=True)
 class JobTemplate:
     """One entry of `jobs`, checked and compiled.
@@ -231,7 +244,7 @@ class JobTemplate:
     def _draft(
         self,
         values: Values,
-        fields: "_Fields",
+        fields: _Fields,
         combination: Combination,
         place: Place,
         variant: Variant | None,
@@ -297,19 +310,6 @@ def _doubted(blanks: Mapping[tuple[str, str], list[Place]]) -> Iterator[Problem]
 def whole(name: str) -> str:
     """Return the word of the manifest that a field belongs to."""
     return "images" if name.startswith("images[") else name
-
-
-class _Fields(NamedTuple):
-    """The fields of an entry as they are rendered: its own, and the defaults that may still be set.
-
-    `same` are defaults that stand in every row as they are, `inherited` their names.
-    """
-
-    own: Prepared
-    defaults: Prepared
-    same: Mapping[str, str]
-    inherited: frozenset[str]
-    has_images: bool
 
 
 def _fields(own: tuple[Field, ...], defaults: tuple[Field, ...]) -> _Fields:

@@ -88,14 +88,14 @@ def check(
     counted is of the `part` that the command is about.
     """
     found = ManifestSummary(whole=manifest.whole, tags=manifest.tags)
-    tally = _Tally(found, skips=bad_rows is BadRows.SKIP, part=part)
+    tally = _Tally(found, inspect, skips=bad_rows is BadRows.SKIP, part=part)
     for problem in (*manifest.errors, *manifest.warnings):
         tally.note(problem)
     most = max(MOST_JOBS, manifest.settings.limits.max_images or 0)
     if (known := sum(source.least() for source in manifest.sources)) > most:
         raise InputError(*(manifest.errors or [_too_many(f"{known:,}", known, manifest)]))
     for item in expand(manifest):
-        tally.read(item, inspect)
+        tally.read(item)
         if found.rows + tally.others > most:
             raise InputError(*(manifest.errors or [_too_many(f"more than {most:,}", 10 * most, manifest)]))
     for problem, job in clashes(manifest, tally.clashing, found.refused if tally.skips else None):
@@ -132,6 +132,7 @@ class _Tally:
     """
 
     found: ManifestSummary
+    inspect: Inspect
     skips: bool
     part: Part
     others: int = 0
@@ -157,7 +158,7 @@ class _Tally:
         else:
             self.found.more += 1
 
-    def read(self, item: Job | InvalidRow | Problem | Skipped, inspect: Inspect) -> None:
+    def read(self, item: Job | InvalidRow | Problem | Skipped) -> None:
         """Count a row for what became of it; a warning is no row."""
         if isinstance(item, Problem) and item.severity is Severity.WARNING:
             self.note(item)
@@ -169,7 +170,7 @@ class _Tally:
         if isinstance(item, Skipped):
             self.skip(item)
         else:
-            self.take(item, job, lacking, inspect, mine=mine)
+            self.take(item, job, lacking, mine=mine)
 
     def skip(self, item: Skipped) -> None:
         """Count what makes no job, and keep the first of it."""
@@ -181,17 +182,9 @@ class _Tally:
         if item.kind is SkipKind.EMPTY and item.place:
             self.empty.setdefault(item.place.file, []).append(item.place.line)
 
-    def take(
-        self,
-        item: Job | InvalidRow | Problem,
-        job: Job | None,
-        lacking: frozenset[str],
-        inspect: Inspect,
-        *,
-        mine: bool,
-    ) -> None:
+    def take(self, item: Job | InvalidRow | Problem, job: Job | None, lacking: frozenset[str], *, mine: bool) -> None:
         """Count a row, with everything that is wrong with it and does not follow from something else."""
-        wrong = self._wrong_with(item, job, lacking, inspect)
+        wrong = self._wrong_with(item, job, lacking)
         leaves = self.skips and not isinstance(item, Unreadable)
         if job is None:
             self.found.whole = False
@@ -212,14 +205,12 @@ class _Tally:
             for problem in wrong:
                 self.note(problem)
 
-    def _wrong_with(
-        self, item: Job | InvalidRow | Problem, job: Job | None, lacking: frozenset[str], inspect: Inspect
-    ) -> list[Problem]:
+    def _wrong_with(self, item: Job | InvalidRow | Problem, job: Job | None, lacking: frozenset[str]) -> list[Problem]:
         """Give everything that is wrong with a row; what is only doubtful is noted."""
         if isinstance(item, Problem):
             return [item]
         wrong = list(item.problems) if isinstance(item, InvalidRow) else []
-        for problem in inspect(job, lacking) if job else ():
+        for problem in self.inspect(job, lacking) if job else ():
             if problem.severity is Severity.ERROR:
                 wrong.append(problem)
             else:

@@ -32,7 +32,7 @@ def data(shown: PageData, number: Numbered) -> dict[str, Any]:
     """Describe the images of the page."""
     images = shown.images.images
     about = shown.summary.about()
-    return _described(images.rows, number, shown.blocks.of, shown.beside, total=images.total, about=about)
+    return _described(images.rows, number, blocks=shown.blocks.of, beside=shown.beside, total=images.total, about=about)
 
 
 def described(
@@ -43,22 +43,14 @@ def described(
     before: Mapping[tuple[str, int], EarlierRow],
 ) -> dict[str, Any]:
     """Describe images that changed as the page's data does; what was sent for them and measured is known there."""
-    made = _described(rows, number, blocks, Beside(before=before), total=len(rows), about={})
+    made = _described(rows, number, blocks=blocks, beside=Beside(before=before), total=len(rows), about={})
     del made["columns"]["sent"], made["columns"]["measured"]
     return made
 
 
-def _described(
-    rows: Sequence[ImageRow],
-    number: Numbered,
-    blocks: Mapping[str, str],
-    besides: Beside,
-    *,
-    total: int,
-    about: Mapping[str, Any],
-) -> dict[str, Any]:
+def _described(rows: Sequence[ImageRow], number: Numbered, **more: Any) -> dict[str, Any]:
     """Describe images; where the file has their paths, here they have their addresses."""
     links = gallery.Links(lambda row: f"/image/{number(row)}", lambda file: f"/image/{number(file)}")
-    made = gallery.data(rows, total=total, thumbs=(), blocks=blocks, about=about, beside=besides, links=links)
+    made = gallery.data(rows, thumbs=(), links=links, **more)
     made["columns"]["number"] = [number(row) if row.path and row.sha256 else -1 for row in rows]
     return made

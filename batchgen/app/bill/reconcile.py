@@ -12,7 +12,7 @@ from batchgen.app.bill.explain import Books, Statement, explain, moment
 from batchgen.app.bill.fetch import VENDOR, BooksReader, books_address
 from batchgen.app.bill.match import Keys, Span, match, our_keys, undated
 from batchgen.app.config.environment import admin_key, check_authorities, environment, proxies_in
-from batchgen.app.output.maintain import Output, give_up_orphans, opened
+from batchgen.app.output.maintain import give_up_orphans, opened
 from batchgen.errors import InputError
 from batchgen.ledger import BookedCall, Difference
 from batchgen.model import AttemptState
@@ -71,8 +71,26 @@ def reconcile_books(
     start, providers = _start(output, since, labels)
     usage, days = asyncio.run(_fetched(reader, start, clock.now()))
     closed = [day for day in days if day.ends <= (clock.now() - CLOSED).timestamp()]
-    with opened(output, readonly=False) as there:
-        return _settled(there, start, usage, closed, providers, tuple(key_ids))
+    with opened(output, readonly=False) as (ledger, workspace, store):
+        give_up_orphans(ledger, workspace)
+        calls = ledger.bills.calls(providers, start)
+        statement, keys = compare(calls, usage, closed, tuple(key_ids), ledger.bills.rebuilt())
+        settled = ledger.bills.settle(statement.findings)
+        reporter.write(ledger, workspace, store)
+        confirmed, cleared = (MicroUSD(sum(getattr(one, kind) for one in settled)) for kind in ("confirmed", "cleared"))
+        before = sum(call.most for call in calls if call.state is AttemptState.AT_RISK)
+        return BooksResult(
+            begins=moment(closed[0].begins) if closed else start,
+            ends=moment(closed[-1].ends) if closed else start,
+            billed=statement.billed,
+            ledger=statement.ledger,
+            confirmed=confirmed,
+            cleared=cleared,
+            at_risk=MicroUSD(before - confirmed - cleared),
+            keys=tuple(sorted(keys.ours or ())),
+            differences=statement.differences,
+            file=reporter.list_differences(workspace, statement.differences),
+        )
 
 
 def _start(output: Path | None, since: date | None, labels: Sequence[str]) -> tuple[datetime, tuple[str, ...]]:
@@ -94,36 +112,6 @@ async def _fetched(
     if begins >= ends:
         raise InputError(f"there are no books since {start.date()} yet: name an earlier day")
     return await reader.usage(begins, ends), await reader.costs(begins, ends)
-
-
-def _settled(
-    there: Output,
-    start: datetime,
-    usage: Sequence[Usage],
-    closed: Sequence[CostBucket],
-    providers: tuple[str, ...],
-    key_ids: tuple[str, ...],
-) -> BooksResult:
-    ledger, workspace, store = there
-    give_up_orphans(ledger, workspace)
-    calls = ledger.bills.calls(providers, start)
-    statement, keys = compare(calls, usage, closed, key_ids, ledger.bills.rebuilt())
-    settled = ledger.bills.settle(statement.findings)
-    reporter.write(ledger, workspace, store)
-    confirmed, cleared = (MicroUSD(sum(getattr(one, kind) for one in settled)) for kind in ("confirmed", "cleared"))
-    before = sum(call.most for call in calls if call.state is AttemptState.AT_RISK)
-    return BooksResult(
-        begins=moment(closed[0].begins) if closed else start,
-        ends=moment(closed[-1].ends) if closed else start,
-        billed=statement.billed,
-        ledger=statement.ledger,
-        confirmed=confirmed,
-        cleared=cleared,
-        at_risk=MicroUSD(before - confirmed - cleared),
-        keys=tuple(sorted(keys.ours or ())),
-        differences=statement.differences,
-        file=reporter.list_differences(workspace, statement.differences),
-    )
 
 
 def compare(

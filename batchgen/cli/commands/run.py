@@ -1,6 +1,6 @@
 """`batchgen run`: make the images."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 _COUNT = Whole(min=1)
 
 
-def _choice(kind: str) -> Callable[..., Any]:
-    """Read a word as a choice of this kind, which is loaded only then."""
+def _choice(kind: str, *words: str) -> dict[str, Any]:
+    """Take one of these words as a choice of this kind, which is loaded only then."""
 
     def read(_ctx: click.Context, _param: click.Parameter, word: str | None) -> Any:
         from batchgen import model
 
         return getattr(model, kind)(word) if word else None
 
-    return read
+    return {"type": click.Choice(words), "callback": read}
 
 
 @subcommand("run")
@@ -68,8 +68,7 @@ def _choice(kind: str) -> Callable[..., Any]:
 )
 @click.option(
     "--on-uncertain",
-    type=click.Choice(["retry", "hold"]),
-    callback=_choice("OnUncertain"),
+    **_choice("OnUncertain", "retry", "hold"),
     help="A call that may have been paid: try once more, or hold the job.",
 )
 @click.option(
@@ -81,14 +80,12 @@ def _choice(kind: str) -> Callable[..., Any]:
 )
 @click.option(
     "--route",
-    type=click.Choice(["sync", "batch", "auto"]),
-    callback=_choice("RouteChoice"),
+    **_choice("RouteChoice", "sync", "batch", "auto"),
     help="By calls, or in batches at half the price within a day.",
 )
 @click.option(
     "--engine",
-    type=click.Choice(["local", "ray"]),
-    callback=_choice("EngineChoice"),
+    **_choice("EngineChoice", "local", "ray"),
     help="Make the calls from this process, or from all nodes of a Ray cluster.",
 )
 @click.option("--wait", is_flag=True, help="Stay until every batch is collected, or --max-duration is over.")

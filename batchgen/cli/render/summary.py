@@ -27,7 +27,7 @@ MOST_LINES = 12
 
 def final_block(
     summary: Facts,
-    exit: Exit,  # noqa: A002 - the domain's word
+    status: Exit,
     output: Path | None = None,
     report: Path | None = None,
     *,
@@ -40,16 +40,16 @@ def final_block(
     """
     now = summary.get("this_run", summary)
     run = f"{safe(summary['run_id'])}, " if summary.get("run_id") else ""
-    chosen = exit is Exit.OK and _number(summary, "images", "not_started")
-    ended = safe(summary.get("why") or ("every chosen image is stored" if chosen else ENDED[exit]))
-    reason = f"{ended} (exit {exit:d})"
+    chosen = status is Exit.OK and _number(summary, "images", "not_started")
+    ended = safe(summary.get("why") or ("every chosen image is stored" if chosen else ENDED[status]))
+    reason = f"{ended} (exit {status:d})"
     head = paragraph(reason, MARGIN, "batchgen: ") if filled else f"batchgen: {reason}\n"
     head += _labelled("run", f"{run}{duration(now.get('seconds', 0))}")
     images = counted(_number(summary, "images", "stored"), "image")
     tail = [f"files    {images} in {safe(f'{store or output}/images', 1000)}\n"] if output else []
-    if report and exit in NEXT:
+    if report and status in NEXT:
         tail.append(f"report   {safe(report, 1000)}\n")
-    tail.append(_labelled("next", _next(summary, exit, report)))
+    tail.append(_labelled("next", _next(summary, status, report)))
     told = [head, *accounts(summary, now)]
     while "".join((*told, *tail)).count("\n") > MOST_LINES and (len(told) > 4 or len(tail) > 1):
         # What is the least: waste, estimate, the money of the folder; then where the files are.
@@ -61,12 +61,12 @@ def _labelled(label: str, words: str) -> str:
     return paragraph(words, MARGIN, f"{label:<9}")
 
 
-def _next(summary: Facts, exit: Exit, report: Path | None) -> str:  # noqa: A002
-    step = next_step(exit, summary.get("cause") or "", summary)
+def _next(summary: Facts, status: Exit, report: Path | None) -> str:
+    step = next_step(status, summary.get("cause") or "", summary)
     if not step:
         return f"look at {safe(report, 1000)}" if report else "nothing is left to do"
     uncertain = _number(summary, "images", "uncertain")
-    if not uncertain or exit in {Exit.HELD, Exit.BUG, Exit.INPUT}:
+    if not uncertain or status in {Exit.HELD, Exit.BUG, Exit.INPUT}:
         return step
     return f"{step}; {counted(uncertain, 'image')} may be paid already ({exact(_money(summary, 'at_risk'))})" + _again(
         _number(summary, "later", "uncertain") if "later" in summary else uncertain, uncertain
