@@ -66,10 +66,23 @@ class Composer:
         if self._root.at("jobs").value == ():
             self._problem("`jobs` is empty", "jobs")
         self._doubt_comments("variables")
+        self._doubt_duplicates()
         for at in (("defaults",), *(("jobs", index) for index in range(len(self._form.jobs)))):
             for word in _WORDING:
                 self._doubt_comments(*at, word)
         return tuple(self._block(job, index, defaults) for index, job in enumerate(self._form.jobs))
+
+    def _doubt_duplicates(self) -> None:
+        """Doubt a check for duplicates within a tag that no job has: it would find none."""
+        check = self._form.checks.duplicate if self._form.checks else None
+        known = {name for job in self._form.jobs for name in job.tags or {}}
+        if check and check.within not in known:
+            message = f"no job has the tag {shown(check.within)}, so no duplicates are found"
+            hint = (
+                did_you_mean(check.within, known) or f'; write tags: {{{check.within}: "{{{{ ... }}}}"}} into the job'
+            )
+            place = self._root.at("checks", "duplicate", "within").place
+            self.warnings.append(Problem(f"{message}{hint}", place, Severity.WARNING))
 
     def _doubt_comments(self, *at: Step) -> None:
         """Doubt a `#` that YAML takes for the begin of a comment where a colour or a number may be meant."""

@@ -105,8 +105,8 @@ def check(
     )
     for problem in (*chains, *_nothing_wanted(manifest, tally)):
         tally.note(problem)
-    if found.bad and not tally.good:
-        tally.problems += (Problem(row.why, row.place) for row in found.bad[:MOST])
+    for problem in list(_left_out(tally)):
+        tally.note(problem)
     return tally.summary()
 
 
@@ -122,6 +122,18 @@ def _nothing_wanted(manifest: Manifest, tally: "_Tally") -> Iterator[Problem]:
     if found.whole and not found.planned and not found.rejected and not tally.others:
         why = f"every row is left out ({found.skipped:,})" if found.rows else "there is no row"
         yield Problem(f"no image is wanted: {why}", Place(str(manifest.path)), Severity.WARNING)
+
+
+def _left_out(tally: "_Tally") -> Iterator[Problem]:
+    """Tell the rows that are left out; they are errors where there are no others and nothing else is wrong."""
+    bad = tally.found.bad
+    if bad and not tally.good and not tally.problems:
+        yield from (Problem(row.why, row.place) for row in bad[:MOST])
+        return
+    yield from (Problem(f"left out: {row.why}", row.place, Severity.WARNING) for row in bad[:MOST_TOLD])
+    if len(bad) > MOST_TOLD:
+        more = f"{len(bad) - MOST_TOLD:,} more rows are left out for what is wrong with them"
+        yield Problem(more, None, Severity.WARNING)
 
 
 @dataclass(slots=True)
@@ -233,8 +245,10 @@ class _Tally:
         if not mine:
             return
         self.found.rejected += 1
+        if not problems:  # what is wrong stands in the manifest, and is told there
+            return
         why = "; ".join(problem.message for problem in problems)
-        row = Skipped(why, problems[0].place if problems else None, SkipKind.BAD)
+        row = Skipped(why, problems[0].place, SkipKind.BAD)
         self.found.bad.append(row)
         if len(self.found.left_out) < MOST_LISTED:
             self.found.left_out.append(row)
@@ -263,11 +277,6 @@ class _Tally:
 
     def summary(self) -> ManifestSummary:
         found = self.found
-        for row in found.bad[:MOST_TOLD]:
-            self.note(Problem(f"left out: {row.why}", row.place, Severity.WARNING))
-        if len(found.bad) > MOST_TOLD:
-            more = f"{len(found.bad) - MOST_TOLD:,} more rows are left out for what is wrong with them"
-            self.note(Problem(more, None, Severity.WARNING))
         for file, lines in self.empty.items():
             rows = counted(len(lines), "row has no cell with content and is", "rows have no cell with content and are")
             message = f"{rows} skipped: {in_lines(lines)}"

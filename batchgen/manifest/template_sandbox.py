@@ -34,6 +34,7 @@ from batchgen.manifest.template_text import (
 
 MAX_PARTS = 300
 """Most parts of one template that is more than text and names."""
+_CURLY = re.compile("[\u2018-\u201f]")
 _FILTERS = frozenset(
     {
         *("upper", "lower", "title", "capitalize", "trim", "replace", "default", "d", "int", "float"),
@@ -80,7 +81,8 @@ class Full(Template):
             missing = sorted(self.required - values.keys())
             raise TemplateError(undefined(missing[0], values) if missing else str(error)) from None
         except Exception as error:  # a filter may raise anything for a value it cannot take
-            raise TemplateError(f"cannot be rendered: {error}") from error
+            hint = "; a column is text, and `|int` makes a number of it" if isinstance(error, TypeError) else ""
+            raise TemplateError(f"cannot be rendered: {error}{hint}") from error
         return "".join(pieces)
 
 
@@ -110,7 +112,8 @@ def full(source: str) -> Full:
         raise TemplateError(f"{error}{_meant_column(source)}") from None
     except jinja2.TemplateSyntaxError as error:
         line = f" (line {error.lineno} of the template)" if error.lineno > 1 else ""
-        raise TemplateError(f"is not a valid template: {error.message}{line}{_meant_column(source)}") from None
+        curly = "; write straight quotation marks" if _CURLY.search(str(error.message)) else ""
+        raise TemplateError(f"is not a valid template: {error.message}{line}{curly}{_meant_column(source)}") from None
     except RecursionError:
         raise TemplateError("is nested too deep for a template") from None
     except Exception as error:  # huge numbers make Python's own compiler fail

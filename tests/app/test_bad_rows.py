@@ -84,6 +84,17 @@ def test_the_manifest_may_say_so(scene: Rehearsal) -> None:
     assert sum("left out: " in problem.message for problem in found.problems) == 5
 
 
+def test_what_is_wrong_with_the_manifest_is_told_once_and_not_as_bad_rows(scene: Rehearsal) -> None:
+    """A template that no row can be drawn by has its own place; each row of it counts, without a reason of its own."""
+    table(scene, *ROWS)
+    found = scene.check(scene.manifest([{"id": "{{ id }}", "rows": "scene.csv", "prompt": "{{ x }}"}], bad_rows="skip"))
+    assert [problem.message for problem in found.errors] == [
+        "`x` is not defined; defined are `id`, `image`, `n`, `prompt`, `size`"
+    ]
+    assert all(problem.message and problem.place for problem in found.problems)
+    assert found.manifest_summary.rejected == 8
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [

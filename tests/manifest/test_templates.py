@@ -206,3 +206,19 @@ def test_a_column_cannot_be_named_like_a_value_of_the_template_language(source: 
 def test_values_of_the_template_language_serve_filters() -> None:
     """As an argument, they mean what they do in the template language."""
     assert compile_template("{{ name|default('x', true) }}").render({"name": ""}) == "x"
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("{{ n + 1 }}", "`|int` makes a number of it"),
+        ("{{ n | truncate('a') }}", "`|int` makes a number of it"),
+        ("{{ row[\u201cn\u201d] }}", "write straight quotation marks"),
+        ("{{ \u2018n\u2019 }}", "write straight quotation marks"),
+    ],
+)
+def test_what_cannot_be_rendered_is_told_with_what_to_write(source: str, said: str) -> None:
+    """A column is text; editors for letters bend quotation marks."""
+    with pytest.raises(TemplateError) as caught:
+        compile_template(source).render({"n": "1"})
+    assert said in str(caught.value)
