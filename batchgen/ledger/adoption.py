@@ -48,8 +48,7 @@ class Adoption:
         now = self._database.now()
         self._jobs.remember([image.wanted for image in images])
         with self._database.writing("adopt") as db:
-            drawn = defaultdict[tuple[str, str], dict[int, Adopted]](dict)
-            """Images by their slots, of each call by its job's key and its id."""
+            drawn = defaultdict[tuple[str, str], dict[int, Adopted]](dict)  # by their slots, of each call
             for one in images:
                 drawn[one.wanted.job.key, one.attempt].setdefault(one.image.slot, one)
             taken = 0

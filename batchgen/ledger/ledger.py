@@ -113,13 +113,11 @@ class Ledger:
     def give(self, joining: Joining, place: Place) -> None:
         """Let what this ledger knows of its output be told together with others."""
         address = self.stores.address()
-        with self._database.translating():
-            joining.take(self._database, place, "" if address.startswith("file:") else address)
+        joining.take(self._database, place, "" if address.startswith("file:") else address)
 
     def give_month(self, month: Month, zone: ZoneInfo, named: Callable[[str], str]) -> None:
         """Let the calls of every catalogue in this file be told in a month's report; `named` gives names to those."""
-        with self._database.translating():
-            month.take(self._database, zone, named)
+        month.take(self._database, zone, named)
 
     def budgets(self, month: str) -> tuple[BudgetFacts, ...]:
         """Return what runs of this file were told of the budget, the one that counts for a month first."""

@@ -228,10 +228,11 @@ def _lines(db: sqlite3.Connection, catalogue: str, run_id: str, provider: str, c
         lines.append(Line(CapKind.MAX_IMAGES, caps.max_images, run.images, run.open_images, 0))
     for kind, limit, start in ((CapKind.DAY, caps.day, day_start), (CapKind.MONTH, caps.month, month_start)):
         if limit is not None:
-            used, under_way = _money_since(db, start(now, caps.timezone))
+            used, under_way = _since(db, start(now, caps.timezone), "cost + at_risk", "reserved")
             lines.append(Line(kind, limit, used, under_way, 0))
     if caps.images_per_day is not None:
-        used, under_way = _images_since(db, day_start(now, caps.timezone), {provider, *caps.earlier})
+        names = {provider, *caps.earlier}
+        used, under_way = _since(db, day_start(now, caps.timezone), "images", "asked", names)
         lines.append(Line(CapKind.IMAGES_PER_DAY, caps.images_per_day, used, under_way, 0))
     return lines
 
@@ -258,43 +259,25 @@ def _run_sums(db: sqlite3.Connection, catalogue: str, run_id: str) -> _Sums:
     return _Sums(spent, at_risk, reserved, images, open_images)
 
 
-def _money_since(db: sqlite3.Connection, start: datetime) -> tuple[int, int]:
-    """Money of the whole ledger since a moment: of calls that ended since then, and of calls still under way.
+def _since(
+    db: sqlite3.Connection, start: datetime, spent: str, held: str, providers: Collection[str] = ()
+) -> tuple[int, int]:
+    """Add up money, or images of an account under all of its names, since a moment: of ended calls, and of open ones.
 
-    A call that was under way at midnight counts for both days: a provider may book it on either. One that a dead run of
-    another catalogue left open counts for the days when it may have been under way, not for ever. A pending one counts
-    for the day on which it was reserved.
+    Without `providers` it is of the whole ledger. A call that was under way at midnight counts for both days: a
+    provider may book it on either. One that a dead run of another catalogue left open counts for the days when it may
+    have been under way, not for ever. A pending one counts for the day on which it was reserved.
     """
+    named = f" AND provider IN ({', '.join('?' * len(providers))})" if providers else ""
     (used,) = db.execute(
-        "SELECT ifnull(sum(cost + at_risk), 0) FROM spent WHERE quarter >= ?", _quarter(start)
+        f"SELECT ifnull(sum({spent}), 0) FROM spent WHERE quarter >= ?{named}",  # noqa: S608 - our own words
+        (int(start.timestamp()) // QUARTER_SECONDS, *providers),
     ).fetchone()
     (under_way,) = db.execute(
-        f"SELECT ifnull(sum(reserved), 0) FROM attempts WHERE {_OPEN_SINCE}",  # noqa: S608 - our own words
-        _reach(start),
+        f"SELECT ifnull(sum({held}), 0) FROM attempts WHERE {_OPEN_SINCE}{named}",  # noqa: S608 - our own words
+        (stamp(start - LONGEST_CALL), stamp(start), *providers),
     ).fetchone()
     return used, under_way
-
-
-def _images_since(db: sqlite3.Connection, start: datetime, providers: Collection[str]) -> tuple[int, int]:
-    """Count images of one account since a moment, under all of its names: of calls that ended, and of open ones."""
-    named = f"provider IN ({', '.join('?' * len(providers))})"
-    (used,) = db.execute(
-        f"SELECT ifnull(sum(images), 0) FROM spent WHERE quarter >= ? AND {named}",  # noqa: S608 - our own words
-        (*_quarter(start), *providers),
-    ).fetchone()
-    (under_way,) = db.execute(
-        f"SELECT ifnull(sum(asked), 0) FROM attempts WHERE {_OPEN_SINCE} AND {named}",  # noqa: S608 - our own words
-        (*_reach(start), *providers),
-    ).fetchone()
-    return used, under_way
-
-
-def _reach(start: datetime) -> tuple[str, str]:
-    return (stamp(start - LONGEST_CALL), stamp(start))
-
-
-def _quarter(start: datetime) -> tuple[int]:
-    return (int(start.timestamp()) // QUARTER_SECONDS,)
 
 
 @lru_cache(maxsize=256)

@@ -6,7 +6,7 @@ from dataclasses import astuple
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache, lru_cache
-from typing import Any, Protocol, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from batchgen.model import (
     NO_REASON,
@@ -24,7 +24,6 @@ from batchgen.model import (
 MOST_TEXT = 4000
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _DECODER = json.JSONDecoder()
@@ -150,14 +149,11 @@ def _input_in(facts: Sequence[Any]) -> InputImage:
     return _IMAGES[kind](*rest)
 
 
-class Reader(Protocol[T_co]):
-    """Reads a row; `made` are values that no column holds as they are."""
+def reader(kind: Callable[..., T]) -> Callable[..., T]:
+    """Make what reads rows as values of a dataclass: each field from the column of its name, as its type says.
 
-    def __call__(self, row: Any, /, **made: object) -> T_co: ...
-
-
-def reader(kind: Callable[..., T]) -> Reader[T]:
-    """Make what reads rows as values of a dataclass: each field from the column of its name, as its type says."""
+    What no column holds as it is comes with the row, by name.
+    """
 
     def read(row: Any, /, **made: object) -> T:
         return kind(**{name: back(row[name]) for name, back in _backs(kind) if name not in made}, **made)
