@@ -47,7 +47,7 @@ class BatchCollector:
         self._recovery = BatchRecovery(self.context)
         self._wait = FIRST_WAIT
         self._at_least = 0.0
-        self._unseen_here: set[str] = set()
+        self._not_awaited: set[str] = set()
 
     async def look(self) -> int:
         """Look once at every open batch, and collect those that have ended; how many have."""
@@ -90,8 +90,8 @@ class BatchCollector:
         return [row for row in await self.context.offload(self.context.ledger.batches.open) if self._is_mine(row)]
 
     async def awaited(self) -> list[BatchRow]:
-        """List those of them for which it makes sense to wait: the ones that the provider shows this key."""
-        return [row for row in await self.rows() if row.id not in self._unseen_here]
+        """List those of them for which it makes sense to wait: the ones that the provider shows this key, with room."""
+        return [row for row in await self.rows() if row.id not in self._not_awaited]
 
     def _is_mine(self, row: BatchRow) -> bool:
         """Whether it is at this provider; what is at none of the run's, the first one tells of."""
@@ -136,7 +136,7 @@ class BatchCollector:
     async def _unseen(self, row: BatchRow, why: str) -> bool:
         """Tell why this run does not see a batch; once its files are gone for certain, what it drew is held."""
         context = self.context
-        self._unseen_here.add(row.id)
+        self._not_awaited.add(row.id)
         context.note("batch_unseen", batch=row.id, provider_id=row.provider_id, why=why)
         if self._may_come(row):
             return False
@@ -179,6 +179,9 @@ class BatchCollector:
             reading.gone = True
         except StorageError as error:
             context.stops.add(Stop(StopKind.STORAGE, str(error)))
+            return False
+        if reading.occupied:  # somebody has to make room first: looking again does not
+            self._not_awaited.add(row.id)
             return False
         if told.status is BatchStatus.FAILED:
             await self._failed(row, told.errors)

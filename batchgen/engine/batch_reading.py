@@ -7,6 +7,7 @@ from dataclasses import replace
 from batchgen.engine.context import RunContext
 from batchgen.engine.decide import Over, Policy, Tally, decide
 from batchgen.engine.open_items import attempt_of, settle_late
+from batchgen.errors import Occupied
 from batchgen.executor.batch_client import BatchRefusedError
 from batchgen.executor.batch_output import OutputLine
 from batchgen.ledger import AttemptRow, BatchRow
@@ -32,7 +33,7 @@ class BatchReading:
     """One reading of a batch's files.
 
     `nameless`: a line came that cannot be read, and does not say whose it is. `gone`: a file that the provider named is
-    not there. `answered` counts the lines that say that they succeeded.
+    not there. `answered` counts the lines that say that they succeeded. `occupied`: an image has no place now.
     """
 
     def __init__(self, context: RunContext, row: BatchRow) -> None:
@@ -44,6 +45,7 @@ class BatchReading:
         self._offset = 0
         self.nameless = False
         self.gone = False
+        self.occupied = False
         self.answered = 0
 
     async def read(self, file_id: str) -> None:
@@ -85,6 +87,19 @@ class BatchReading:
         self.nameless = self.nameless or nameless
         return True
 
+    async def _settle(self, row: AttemptRow, line: OutputLine) -> None:
+        """Settle an attempt with its line; one whose image's place is taken waits for a later run."""
+        context = self._context
+        try:
+            receipt = await line.receipt(attempt_of(row))
+        except Occupied as error:  # this job's place alone is taken: the others go on
+            self.occupied = True
+            context.note("occupied", attempt=row.id, job=row.job_id, why=str(error))
+            return
+        before = await context.offload(context.ledger.attempts.before, row)
+        await settle_late(context, row, receipt, _marks_of(row, receipt, before, context.settings))
+        await context.forget(row.id)
+
     async def _take(self, line: OutputLine) -> bool:
         """Settle one line, if it is ours; what is settled already, and what is not ours, is passed over."""
         context, name = self._context, line.custom_id
@@ -97,10 +112,7 @@ class BatchReading:
                 context.note("batch_line_again", batch=self._row.id, attempt=row.id, job=row.job_id)
         else:
             row = replace(row, provider=context.lane.name)  # it may have had another name when this was submitted
-            receipt = await line.receipt(attempt_of(row))
-            before = await context.offload(context.ledger.attempts.before, row)
-            await settle_late(context, row, receipt, _marks_of(row, receipt, before, context.settings))
-            await context.forget(row.id)
+            await self._settle(row, line)
         self.answered += line.succeeded and name not in self._seen
         self._seen.add(name)
         await line.drop()

@@ -100,7 +100,7 @@ class ResponseHandler:
         if [item for item in answer.items if item.inline]:
             answer = replace(answer, items=tuple(self._local(item, intake) for item in answer.items))
         asked = (attempt, call, intake, document, answer)
-        return await self.patience.insist(self._landed, *asked, again=lambda: self._land_again(attempt.id))
+        return await self.patience.insist(self._landed, *asked, again=lambda: self._land_again(intake.spool.attempt_id))
 
     async def fail(
         self, attempt: Attempt, call: Exchange, intake: PartWriter, document: Document, complaint: ApiError | None
@@ -157,11 +157,11 @@ class ResponseHandler:
         self._store(intake, to_answer(receipt, plan, attempt.replaces))
         return publish(self.setup.workspace, self.setup.store, intake.spool, receipt, plan, attempt.replaces)
 
-    def _land_again(self, attempt_id: str) -> Receipt:
+    def _land_again(self, spooled: str) -> Receipt:
         """Put an answer in its place that is whole in the spool since an earlier try. Blocks."""
-        receipt = finish(self.setup.workspace, self.setup.store, attempt_id)
+        receipt = finish(self.setup.workspace, self.setup.store, spooled)
         if not isinstance(receipt, Receipt):
-            raise StorageError(f"{self.setup.workspace.spool(attempt_id).path}: the answer is gone from the spool")
+            raise StorageError(f"{self.setup.workspace.spool(spooled).path}: the answer is gone from the spool")
         return receipt
 
     def _blot(self, intake: PartWriter, plan: Plan) -> None:

@@ -20,7 +20,7 @@ from batchgen.app.run.start import run_manifest
 from batchgen.app.watch import Unwatched
 from batchgen.errors import StorageError, Unreachable
 from batchgen.storage.images import Bucket
-from tests.batch.scene import QuickClock
+from tests.batch.scene import BATCH, QuickClock, adds_up, jobs, until_collected
 from tests.gateway import Passed, gateway
 from tests.rehearsal import NO_PACE, Rehearsal
 from tests.storage import servers
@@ -368,6 +368,27 @@ def test_a_store_that_refuses_says_why_and_gets_everything_later(
     assert word in first.summary["why"]
     assert status == 412 or code in first.summary["why"]
     assert second.summary["images"]["stored"] == 3
+
+
+def test_a_short_outage_while_a_batch_is_collected_is_not_noticed(
+    scene: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a line brought waits in the spool and is put in its place, as what a call brought."""
+    server, puts = servers.moto(), count()
+
+    def alter(came: Passed) -> Passed | None:
+        busy = came.method == "PUT" and "/images/" in came.path and next(puts) < 7
+        return came.saying(503, b"<Error><Code>SlowDown</Code><Message>slow down</Message></Error>") if busy else None
+
+    for variable, value in server.variables.items():
+        monkeypatch.setenv(variable, value)
+    store = {"store": f"{server.address}/{token_hex(8)}"}
+    manifest = scene.manifest(jobs(2), output=store, **BATCH)
+    with gateway(server.url, alter, asks=False) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        ended = until_collected(scene, manifest)
+    assert ended.exit == 0, ended.summary
+    adds_up(scene, ended)
 
 
 def test_a_store_that_is_away_while_it_is_tried_is_not_said_to_ignore_conditions(

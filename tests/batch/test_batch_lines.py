@@ -156,3 +156,24 @@ def test_a_second_try_by_calls_that_fails_leaves_the_first_image_as_it_is(
             assert stand(ended)[:3] == first[:3]
             assert "size" not in stand(ended)[3][-1], "the last one came as asked"
             assert sorted(one.purpose.value for one in attempts(ended.folder)) == ["first"] * 4 + ["retry"] * 4
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_a_stranger_in_an_images_place_keeps_no_other_line_waiting(scene: Rehearsal, *, wait: bool) -> None:
+    """The file is named; once it is moved away, the same command stores the image, and nothing was paid twice."""
+    manifest = scene.manifest(jobs(4))
+    folder = scene.run(manifest, clock=QuickClock()).folder
+    strangers = [folder / "images" / f"j{number}-0.webp" for number in (1, 2)]
+    for stranger in strangers:
+        stranger.write_bytes(b"somebody else's")
+    ended = until_collected(scene, manifest, clock=QuickClock(), wait=wait)
+    assert ended.exit == 8, ended.summary
+    assert "another file stands there" in ended.summary["why"]
+    assert ended.summary["images"]["stored"] == 2
+    for stranger in strangers:
+        assert stranger.read_bytes() == b"somebody else's"
+        stranger.unlink()
+    ended = until_collected(scene, manifest, clock=QuickClock())
+    assert ended.exit == 0, ended.summary
+    assert created(scene) == 1
+    adds_up(scene, ended)
