@@ -124,10 +124,10 @@ class Office:
             raise BatchRefusedError(FAILED, 500, unclear=True)
         return self._told(mine)
 
-    async def find(self, ours: str) -> ProviderBatch | None:
+    async def find(self, ours: str, _file_id: str | None) -> ProviderBatch | None:
         return next((self._told(one) for one in self.known.values() if one.ours == ours), None)
 
-    async def batch(self, provider_id: str) -> ProviderBatch:
+    async def batch(self, provider_id: str, _ours: str) -> ProviderBatch:
         await asyncio.sleep(0.5)
         if self.chance.random() < 0.05:
             raise BatchRefusedError(FAILED, 503, unclear=True)
