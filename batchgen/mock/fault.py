@@ -1,10 +1,12 @@
 """What a fault is: what it shows, whether the call is charged, and its effect; and those that need no code.
 
 These stand in `faults.csv`, by the table that they belong `of`. `value`, `code`, `kind` and `message` are of their
-effect: an answer instead of images, what is drawn, an address, or what becomes of a life or an upload.
+effect: an answer instead of images, what is drawn, what the answer tells (as JSON), an address, or what becomes of a
+life or an upload.
 """
 
 import csv
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -62,6 +64,12 @@ _EFFECTS: Mapping[str, Callable[[str, dict[str, str]], dict[str, Any]]] = {
     "redirect": lambda value, _: {"reply": instead.elsewhere(int(value))},
     "come": lambda value, _: {"spoil": told.come(int(value))},
     "look": lambda value, _: {"spoil": told.looking(Look(value))},
+    "without": lambda value, _: {"alter": told.without(value)},
+    "having": lambda value, _: {"alter": told.having(**json.loads(value))},
+    "entry": lambda value, _: {"alter": told.entries(lambda _entry: json.loads(value))},
+    "base64": lambda value, _: {"alter": told.text(lambda _text: json.loads(value))},
+    "usage": lambda value, _: {"alter": told.usage(lambda usage: {**usage, **json.loads(value)})},
+    "numbers": lambda value, _: {"alter": told.numbers(lambda _number: json.loads(value))},
     "finish": lambda value, row: {"spoil": told.come(0), "alter": told.finished(value, row["message"])},
     "download": lambda value, _: {"download": value, "as_url": True},
     "address": lambda value, _: {"address": value, "as_url": True},

@@ -92,18 +92,13 @@ SHAPES: dict[str, Fault] = {
 }  # fmt: skip
 
 MONEY: dict[str, Fault] = {
+    **listed("money"),
     "usage_dear": Fault("16 times the tokens, charged too; usable", factor=16),
     "usage_small": Fault("output_tokens: 1, the rest charged; usable", alter=told.usage(
         lambda u: {**u, "output_tokens": 1, "output_tokens_details": {"image_tokens": 1, "text_tokens": 0},
                    "total_tokens": u["input_tokens"] + 1})),
     "usage_small_half": Fault("half of the tokens are told; usable", alter=told.numbers(lambda number: number // 2)),
-    "usage_no_input": Fault("input_tokens: 0; usable", alter=told.usage(
-        lambda u: {**u, "input_tokens": 0, "input_tokens_details": {"image_tokens": 0, "text_tokens": 0}})),
-    "usage_astronomic": Fault("every number 10^18; usable", alter=told.numbers(lambda _number: 10**18)),
-    "usage_bool": Fault("every number true; usable", alter=told.numbers(lambda _number: True)),
     "usage_objects": Fault("every number an object; usable", alter=told.numbers(lambda number: {"value": number})),
-    "usage_contradicting": Fault("a total that is no sum; usable",
-                                 alter=told.usage(lambda u: {**u, "total_tokens": 7})),
     "usage_chat_names": Fault("prompt_tokens and completion_tokens; usable", alter=told.usage(
         lambda u: {"prompt_tokens": u["input_tokens"], "completion_tokens": u["output_tokens"],
                    "total_tokens": u["total_tokens"]})),

@@ -46,6 +46,5 @@ GEMINI: dict[str, Fault] = {
         lambda p: [{"text": "Here it is:"}, *p, {"text": "Shall I change it?"}])),
     "gemini_snake_case": Fault("inline_data instead of inlineData; usable", alter=parts(lambda p: [*map(_snake, p)])),
     "gemini_two_images": Fault("two images, both charged", spoil=told.one_more),
-    "gemini_no_usage": Fault("no usageMetadata; usable", alter=told.without("usageMetadata")),
     **{name: Fault(f"{said.status} in Google's words", FREE, reply=said) for name, said in words.GEMINI.items()},
 }  # fmt: skip
