@@ -5,7 +5,7 @@ from datetime import timedelta
 from random import uniform
 
 from batchgen.engine.batch_reading import BatchReading, UnreadError
-from batchgen.engine.batch_recovery import UNSEEN, BatchRecovery, close_open, note_away
+from batchgen.engine.batch_recovery import BatchRecovery, close_open, note_away
 from batchgen.engine.context import RunContext
 from batchgen.engine.lane import Lane
 from batchgen.engine.open_items import settle_late
@@ -140,8 +140,7 @@ class BatchCollector:
         context.note("batch_unseen", batch=row.id, provider_id=row.provider_id, why=why)
         if self._may_come(row):
             return False
-        await close_open(context, row, Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "batch_unseen", UNSEEN))
-        await context.offload(context.ledger.batches.end, row.id, "unseen", UNSEEN)
+        await self._recovery.hold(row)
         return True
 
     def _may_come(self, row: BatchRow) -> bool:

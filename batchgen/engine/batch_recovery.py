@@ -60,7 +60,7 @@ class BatchRecovery:
             if context.stops:
                 return
         if row.input_file is None or await client.file(row.input_file) is None:
-            await self._hold(row)
+            await self.hold(row)
             return
         await context.offload(context.ledger.batches.enter, row.id, BatchState.WITHDRAWING)
         await self._withdraw(row)
@@ -84,7 +84,7 @@ class BatchRecovery:
         note_away(context, await self._row(row.id))
         return True
 
-    async def _hold(self, row: BatchRow) -> None:
+    async def hold(self, row: BatchRow) -> None:
         """Hold every line: nobody can say whether the batch was created, and it is never created twice."""
         verdict = Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "batch_unseen", UNSEEN)
         await close_open(self.context, row, verdict)

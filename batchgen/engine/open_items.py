@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from batchgen.engine.context import RunContext, told
 from batchgen.engine.decide import PAID, halt, mismatch, state_of
@@ -295,39 +295,33 @@ def not_taken(context: RunContext, receipt: Receipt) -> dict[int, tuple[SlotStat
 
 def attempt_of(row: AttemptRow) -> Attempt:
     """Return an attempt as the ledger remembers it."""
-    paths = {slot: row.path(slot, "") for slot in row.slots}
-    return Attempt(
-        id=row.id,
-        run_id=row.run_id,
-        job_key=row.job_key,
-        job_id=row.job_id,
-        request=row.request,
-        stems=_stems(paths),
-        model=row.model,
-        provider=row.provider,
-        slots=row.slots,
-        quote=Quote(row.low, row.expected, row.high),
-        purpose=row.purpose,
-        route=row.route,
-        replaces=row.replaces,
-    )
+    paths, quote = {slot: row.path(slot, "") for slot in row.slots}, Quote(row.low, row.expected, row.high)
+    return _known(row, row.id, paths, quote, model=row.model, purpose=row.purpose, route=row.route)
 
 
 def image_attempt(download: PendingDownload) -> Attempt:
     """Return the part of an attempt that one of its images is."""
     cost = download.call_cost
+    return _known(download, download.attempt_id, {download.slot: download.path("")}, Quote(cost, cost, cost))
+
+
+def _known(
+    row: AttemptRow | PendingDownload, name: str, paths: Mapping[int, str], quote: Quote, model: str = "", **more: Any
+) -> Attempt:
+    """Make an attempt of what the ledger knows of it; `paths` are those of its slots."""
     return Attempt(
-        id=download.attempt_id,
-        run_id=download.run_id,
-        job_key=download.job_key,
-        job_id=download.job_id,
-        request=download.request,
-        stems=_stems({download.slot: download.path("")}),
-        model="",
-        provider=download.provider,
-        slots=(download.slot,),
-        quote=Quote(cost, cost, cost),
-        replaces=download.replaces,
+        id=name,
+        run_id=row.run_id,
+        job_key=row.job_key,
+        job_id=row.job_id,
+        request=row.request,
+        stems=_stems(paths),
+        model=model,
+        provider=row.provider,
+        slots=tuple(paths),
+        quote=quote,
+        replaces=row.replaces,
+        **more,
     )
 
 

@@ -1,12 +1,13 @@
 """`/v1/files` and `/v1/batches` over HTTP, with their pages, ranges and faults."""
 
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import BodyPartReader, web
 
 from batchgen.mock.api_files import MONTH, OF_IMAGES, PURPOSES, ApiFile
+from batchgen.mock.fault_scripts import half
 from batchgen.mock.faults import EVERY
 from batchgen.mock.form import json_object
 from batchgen.mock.handler import Handler, Serve, origin_of
@@ -131,20 +132,20 @@ class BatchApi:
         return self.handler.faults.hit(new.filename, count, "file") or Hit("")
 
     async def _spoilt(self, request: web.Request, found: ApiFile, hit: Hit) -> web.StreamResponse:
+        whole = Reply(200, found.path.read_bytes(), JSONL)
         match EVERY[hit.fault].batch:
             case "output_404":
                 raise Refused(error(404, f"No such File object: {found.id}", None, param="id"))
             case "output_500":
                 raise Refused(server_error())
             case "output_no_range":
-                return web.Response(body=found.path.read_bytes(), content_type=JSONL)
+                return as_response(whole)
             case "output_short":
-                data = found.path.read_bytes()
-                return web.Response(body=data[: len(data) * 3 // 5], content_type=JSONL)
+                return as_response(replace(whole, body=whole.body[: len(whole.body) * 3 // 5]))
             case "output_slow":
-                return await play(request, _dripped(found.path, hit.number("delay", 0.5)))
+                return await play(request, _dripped(whole, hit.number("delay", 0.5)))
             case _:
-                return await play(request, _cut(found.path))
+                return await play(request, (half(whole),))
 
 
 async def _received(request: web.Request, new: ApiFile) -> dict[str, str]:
@@ -195,22 +196,9 @@ def _page(request: web.Request, found: Sequence[dict[str, Any]], most: int) -> w
     return as_response(as_json(200, {"object": "list", "data": list(shown), **ends, "has_more": more}))
 
 
-def _cut(path: Path) -> Iterator[Step]:
-    size = path.stat().st_size
-    yield head(Reply(200, kind=JSONL), length=size)
-    yield from _chunks(path, size // 2)
-
-
-def _dripped(path: Path, delay: float) -> Iterator[Step]:
-    size = path.stat().st_size
-    yield head(Reply(200, kind=JSONL), length=size)
-    for data in _chunks(path, size, size // 10 + 1):
-        yield data
+def _dripped(whole: Reply, delay: float) -> Iterator[Step]:
+    yield head(whole)
+    step = len(whole.body) // 10 + 1
+    for start in range(0, len(whole.body), step):
+        yield whole.body[start : start + step]
         yield Pause(delay / 10)
-
-
-def _chunks(path: Path, upto: int, step: int = 1 << 18) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while upto > 0 and (data := file.read(min(step, upto))):
-            upto -= len(data)
-            yield data

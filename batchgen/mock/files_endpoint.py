@@ -2,12 +2,13 @@
 
 from aiohttp import web
 
+from batchgen.mock.fault_scripts import half
 from batchgen.mock.files import Stored
 from batchgen.mock.handler import Handler
 from batchgen.mock.listener import as_response
 from batchgen.mock.plan import Hit
 from batchgen.mock.reply import Reply, html
-from batchgen.mock.wire import Pause, Reset, Script, head, play
+from batchgen.mock.wire import Pause, Reset, Script, play
 
 DENIED = b"""<?xml version="1.0" encoding="utf-8"?>
 <Error><Code>AuthenticationFailed</Code><Message>Server failed to authenticate the request. Make sure the value of \
@@ -51,9 +52,8 @@ async def _spoilt(request: web.Request, stored: Stored, hit: Hit, stall: float) 
 
 def _cut(stored: Stored, how: str, delay: float) -> Script:
     whole = Reply(200, stored.data, stored.kind, (("Accept-Ranges", "bytes"),))
-    start = head(whole) + stored.data[: len(stored.data) // 2]
     ends: dict[str, Script] = {"reset": (Reset(),), "stall": (Pause(delay),)}
-    return (start, *ends.get(how, ()))
+    return (half(whole), *ends.get(how, ()))
 
 
 def _ranged(request: web.Request, stored: Stored) -> web.Response:
