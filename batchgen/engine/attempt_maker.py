@@ -16,7 +16,6 @@ from batchgen.engine.decide import (
     Next,
     Over,
     Policy,
-    Wait,
     cautious,
     decide,
     for_breaker,
@@ -266,8 +265,7 @@ class AttemptMaker:
             then = replace(then, elsewhere=may_move(verdict))
         call.tally = call.tally.after(verdict)
         call.refusal = verdict if verdict.remedy is Remedy.FAIL_JOB and verdict.charge is Charge.NO else None
-        as_told = isinstance(then, Again) and then.wait is Wait.AS_TOLD
-        call.wait = verdict.retry_after if as_told else None
+        call.wait = verdict.retry_after if isinstance(then, Again) and then.as_told else None
         if verdict.remedy is Remedy.WAIT and self.choice.has_others(call):
             call.wait = 0.0  # who has room meanwhile is found at once
         return then

@@ -1,7 +1,6 @@
 """What follows from one finished try of a call: a pure decision, no waiting and no books."""
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from batchgen.model import (
     Attempt,
@@ -45,13 +44,6 @@ _HALTS = {
 }
 
 
-class Wait(StrEnum):
-    """How long to stay away before the next try."""
-
-    BACK_OFF = "back_off"
-    AS_TOLD = "as_told"
-
-
 @numerous
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -78,9 +70,9 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Make the call once more."""
+    """Make the call once more, after the wait that its provider asks for where it is `as_told`."""
 
-    wait: Wait = Wait.BACK_OFF
+    as_told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +146,9 @@ def decide(verdict: Verdict, before: Tally, policy: Policy) -> Next:
         case Remedy.RESEND:
             return Again() if now.resends < MOST_RESENDS else _unreachable(verdict)
         case Remedy.WAIT:
-            return Again(Wait.AS_TOLD)
+            return Again(as_told=True)
         case Remedy.RETRY:
-            return _given_up(verdict) if spent_tries else Again(Wait.AS_TOLD)
+            return _given_up(verdict) if spent_tries else Again(as_told=True)
         case Remedy.UNCERTAIN:
             return _uncertain(verdict, before, now, policy)
         case Remedy.MODERATED | Remedy.EMPTY:

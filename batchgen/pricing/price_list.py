@@ -81,7 +81,7 @@ class PriceList:
     _quotes: dict[object, Quote] = field(default_factory=dict)
     _costs: dict[object, Cost] = field(default_factory=dict)
     _settlements: dict[object, Settlement] = field(default_factory=dict)
-    _histories: dict[tuple[str, str, str], "History | None"] = field(default_factory=dict)
+    _histories: dict[object, "History | None"] = field(default_factory=dict)
 
     def model_of(self, request: ImageRequest) -> str:
         """Return the model that will draw: the one asked for, or the provider's default."""
@@ -136,9 +136,7 @@ class PriceList:
     def history(self, request: ImageRequest) -> "History | None":
         """Say what such calls really cost and took, looked up once."""
         kind = self.kind(request)[:3]
-        if kind not in self._histories:
-            self._histories[kind] = self.past(*kind)
-        return self._histories[kind]
+        return kept(self._histories, kind, lambda: self.past(*kind))
 
     def streams(self, request: ImageRequest) -> bool:
         """Whether the answer to a call is asked for as events."""

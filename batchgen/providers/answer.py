@@ -78,9 +78,14 @@ def from_address(text: str, *, named: bool = False) -> Item:
     text = text.strip()
     if text[:5].lower() == "data:":
         return Item(inline=text)
-    if len(text) <= _LONGEST_URL and (text if named else text[:8].lower().startswith(("http://", "https://"))):
+    if len(text) <= _LONGEST_URL and (text if named else is_address(text)):
         return Item(url=text)
     return Item(reason="undecodable" if text else "empty")
+
+
+def is_address(text: str) -> bool:
+    """Whether a text begins as an address does."""
+    return text[:8].lower().startswith(("http://", "https://"))
 
 
 def run_at(document: Document, value: object) -> Base64Span | None:

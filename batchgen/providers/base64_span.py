@@ -10,10 +10,9 @@ from typing import Protocol
 import pybase64
 
 from batchgen.numerous import numerous
+from batchgen.providers.image_bytes import STANDARD
 
 _WHITESPACE = b" \t\r\n"
-_STANDARD = bytes.maketrans(b"-_", b"+/")
-"""From the URL-safe alphabet of RFC 4648, section 5."""
 _LONGEST_PREFIX = 256  # of `data:image/png;name=...;base64,`
 _ENOUGH = 8
 """Letters that are no base64 if they begin such a prefix."""
@@ -164,7 +163,7 @@ class Base64Reader:
         if self._raw:
             return False
         try:
-            self._quanta(b"", memoryview(left.translate(_STANDARD).ljust(4, b"=")))
+            self._quanta(b"", memoryview(left.translate(STANDARD).ljust(4, b"=")))
         except binascii.Error:
             return False
         self._unpadded = True
@@ -194,7 +193,7 @@ class Base64Reader:
         except binascii.Error:
             bare = b"".join((self._rest, span)).translate(None, _WHITESPACE)
             try:
-                self._quanta(b"", memoryview(bare.translate(_STANDARD)))
+                self._quanta(b"", memoryview(bare.translate(STANDARD)))
             except binascii.Error:
                 self._rest = b""
                 self._keep(bare)

@@ -35,8 +35,8 @@ _LIST = [b"["]
 _CLOSER = {b"{": b"}", b"[": b"]"}
 _OPENING = frozenset({*_CLOSER, b":", b","})
 """Tokens after which nothing is whole."""
-_BLANK = b" \t\r\n"
-_BOM = b"\xef\xbb\xbf"
+BLANK = b" \t\r\n"
+BOM = b"\xef\xbb\xbf"
 
 Bytes = bytes | bytearray
 
@@ -335,7 +335,7 @@ class Decoder:
 
 def kind_of(text: bytes) -> BodyKind:
     """Tell what a body looks like from its first byte."""
-    first = text[:64].removeprefix(_BOM).lstrip(_BLANK)[:1] or text.removeprefix(_BOM).lstrip(_BLANK)[:1]
+    first = text[:64].removeprefix(BOM).lstrip(BLANK)[:1] or text.removeprefix(BOM).lstrip(BLANK)[:1]
     if not first:
         return BodyKind.EMPTY
     if first == b"<":

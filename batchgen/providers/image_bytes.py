@@ -8,7 +8,8 @@ LEAD = 32
 
 _BOXES = frozenset({b"avif", b"avis", b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"})
 _LETTERS = re.compile(rb"[A-Za-z0-9+/_\-]{16}")
-_STANDARD = bytes.maketrans(b"-_", b"+/")
+STANDARD = bytes.maketrans(b"-_", b"+/")
+"""From the URL-safe alphabet of RFC 4648, section 5."""
 
 
 def begins_image(head: bytes) -> bool:
@@ -29,6 +30,6 @@ def begins_image_text(lead: bytes) -> bool:
     if not letters:
         return False
     try:
-        return begins_image(binascii.a2b_base64(letters.group().translate(_STANDARD)))
+        return begins_image(binascii.a2b_base64(letters.group().translate(STANDARD)))
     except binascii.Error:
         return False

@@ -3,15 +3,13 @@
 from collections.abc import Callable
 
 from batchgen.providers.base64_span import Base64Span, Parts, PartSink, SpanState
-from batchgen.providers.decode import BodyKind, Bytes, Decoder, Document, ImageFields
+from batchgen.providers.decode import BLANK, BOM, BodyKind, Bytes, Decoder, Document, ImageFields
 from batchgen.providers.events import EventReader, begins_events
 from batchgen.providers.image_bytes import LEAD, begins_image
 
 MORE_THAN_ASKED = 8
 """Images beyond those asked for that are kept of one answer."""
 _MOST_QUOTED = 1024
-_BLANK = b" \t\r\n"
-_BOM = b"\xef\xbb\xbf"
 _CONTROL = frozenset(range(0x20)) - frozenset(b"\t\n\r\x1b")
 
 
@@ -74,7 +72,7 @@ class Reader:
             self._reader.feed(chunk, size)
             return
         self._lead = (self._lead or b"") + bytes(chunk[:size])
-        if len(self._lead.removeprefix(_BOM).lstrip(_BLANK)) >= LEAD:
+        if len(self._lead.removeprefix(BOM).lstrip(BLANK)) >= LEAD:
             self._begin()
 
     def keep(self, chunk: bytes) -> None:
@@ -114,7 +112,7 @@ class Reader:
 
 def _is_binary(lead: bytes) -> bool:
     """Whether bytes are neither JSON, nor a page, nor words: an archive, say, or a body of several parts."""
-    text = lead.removeprefix(_BOM).lstrip(_BLANK)
+    text = lead.removeprefix(BOM).lstrip(BLANK)
     if text[:1] in {b"{", b"[", b"<", b'"'}:
         return False
     return text.startswith(b"--") or not _CONTROL.isdisjoint(text[:LEAD])

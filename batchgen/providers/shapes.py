@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from batchgen.catalog.answers import plain, wording
-from batchgen.providers.answer import Item, from_address, from_run
+from batchgen.providers.answer import Item, from_address, from_run, is_address
 from batchgen.providers.api_error import ApiError, complaint
 from batchgen.providers.base64_span import SpanState
 from batchgen.providers.decode import Document
@@ -84,7 +84,9 @@ def _addresses(value: Any, names: tuple[str, ...], depth: int) -> Iterator[tuple
         return
     for name, inner in _members(value):
         yield from _addresses(inner, (*names, *name), depth + 1)
-    if isinstance(value, str) and _is_address(value) and _may_hold(names):
+    if not isinstance(value, str) or not is_address(value.strip()):
+        return
+    if not names or plain(names[-1]) in wording().shapes.addresses:
         yield names, value
 
 
@@ -95,11 +97,3 @@ def _members(value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
         yield from (((), inner) for inner in value[:_MOST])
     elif isinstance(value, Mapping) and not any(plain(str(value.get(name))) in shapes.unfinished for name in _STATES):
         yield from (((str(key),), inner) for key, inner in value.items() if plain(str(key)) not in shapes.others)
-
-
-def _may_hold(names: tuple[str, ...]) -> bool:
-    return not names or plain(names[-1]) in wording().shapes.addresses
-
-
-def _is_address(text: str) -> bool:
-    return text.strip()[:8].lower().startswith(("http://", "https://"))

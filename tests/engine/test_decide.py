@@ -8,7 +8,6 @@ from batchgen.engine.decide import (
     Over,
     Policy,
     Tally,
-    Wait,
     cautious,
     decide,
     for_breaker,
@@ -42,7 +41,7 @@ ONCE = Policy(Retry(attempts=1), OnUncertain.RETRY)
 BOLD = Policy(Retry(max_uncertain=2), OnUncertain.RETRY)
 TIMID = Policy(Retry(max_uncertain=0), OnUncertain.RETRY)
 
-AGAIN, AS_TOLD = Again(), Again(Wait.AS_TOLD)
+AGAIN, AS_TOLD = Again(), Again(as_told=True)
 UNCERTAIN, MODERATED, FAILED, OPEN = SlotState.UNCERTAIN, SlotState.MODERATED, SlotState.FAILED, SlotState.NOT_STARTED
 
 
