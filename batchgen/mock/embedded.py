@@ -2,11 +2,11 @@
 
 import asyncio
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from batchgen.mock.config import MockConfig
@@ -76,7 +76,7 @@ def start_embedded(config: MockConfig | None = None, clock: Clock | None = None)
 
 def serve(config: MockConfig | None = None, announce: Callable[[str], None] | None = None) -> None:
     """Serve in the foreground until SIGINT or SIGTERM; the base URL is announced (on stdout) as soon as it listens."""
-    asyncio.run(_serve(config, announce or _say))
+    asyncio.run(_serve(config, announce or partial(print, flush=True)))
 
 
 async def _serve(config: MockConfig | None, announce: Callable[[str], None]) -> None:
@@ -87,8 +87,3 @@ async def _serve(config: MockConfig | None, announce: Callable[[str], None]) -> 
     async with MockServer(config) as server:
         announce(server.base_url)
         await end.wait()
-
-
-def _say(base_url: str) -> None:
-    sys.stdout.write(f"{base_url}\n")
-    sys.stdout.flush()

@@ -151,7 +151,7 @@ class MockServer:
 
     def _image_routes(self, handler: Handler, prefix: str) -> Iterator[Route]:
         for path, kind in ROUTES.items():
-            yield "POST", prefix + path, _serving(handler, kind)
+            yield "POST", prefix + path, partial(handler.serve, kind=kind)
         yield from self._model_routes(prefix)
         yield "GET", f"{prefix}/tasks/{{id}}", handler.free(self._task, own_words=True)
 
@@ -161,14 +161,14 @@ class MockServer:
         yield "GET", f"{prefix}/models/{{name}}", free(self._model)
 
     def _gemini_routes(self, handler: Handler) -> Iterator[Route]:
-        yield "POST", "/v1beta/models/{model}:generateContent", _serving(handler, Kind.CONTENT)
+        yield "POST", "/v1beta/models/{model}:generateContent", partial(handler.serve, kind=Kind.CONTENT)
         yield from self._model_routes("/v1beta")
 
     def _azure_routes(self, handler: Handler) -> Iterator[Route]:
         for path, kind in ROUTES.items():
-            yield "POST", f"/openai/v1{path}", _serving(handler, kind)
+            yield "POST", f"/openai/v1{path}", partial(handler.serve, kind=kind)
             for prefix in ("/openai", "/openai/v1"):
-                yield "POST", f"{prefix}/deployments/{{model}}{path}", _versioned(_serving(handler, kind))
+                yield "POST", f"{prefix}/deployments/{{model}}{path}", _versioned(partial(handler.serve, kind=kind))
         yield from BatchApi(handler).routes("/openai/v1")
         for method, path, serve in BatchApi(handler).routes("/openai"):
             yield method, path, _versioned(serve)
@@ -218,13 +218,6 @@ class MockServer:
         if self.config.console and not request.path.startswith(f"{self._open.dialect.base}/"):
             return as_response(CONSOLE)
         return as_response(self._open.worded(error(404, f"Invalid URL ({request.method} {request.path})")))
-
-
-def _serving(handler: Handler, kind: Kind) -> Any:
-    async def serve(request: web.Request) -> web.StreamResponse:
-        return await handler.serve(request, kind)
-
-    return serve
 
 
 def _versioned(serve: Any) -> Any:
