@@ -71,6 +71,18 @@ def test_a_dear_truth_stops_the_run_and_names_the_price_row(place_of_work: Path,
         assert "prices:" in seen.result.summary["why"]
 
 
+def test_a_limit_that_leaves_something_to_draw_is_told_however_much_is_drawn(place_of_work: Path) -> None:
+    """Night after night a dear truth stops the run: with status 4 until everything is drawn, also past the half."""
+    with scene(place_of_work, rules=(Rule("usage_dear"),)) as here:
+        jobs = [{"id": f"lamp-{at}", "prompt": f"Lamp {at}"} for at in range(9)]
+        manifest = here.manifest(jobs, limits={"max_cost": 100, "concurrency": 2})
+        nights = [here.run(manifest) for _ in range(6)]
+        left = [seen.result.summary["jobs"]["not_started"] for seen in nights]
+        assert 0 < left[2] < len(jobs) / 2
+        assert [seen.exit for seen in nights] == [4 if count else 0 for count in left]
+        assert here.billed == nights[-1].money["confirmed_micro_usd"]
+
+
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("fault", ["usage_small", "usage_small_half", "usage_no_input"])
 @pytest.mark.parametrize("n", [1, 4])

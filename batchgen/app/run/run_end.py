@@ -195,7 +195,7 @@ class RunEnd:
             refused=bool(run.refused) or run.worklist.held.total() > 0,
             rejected=run.news.some_rejected,
             charged=bool(exposure.spent or exposure.at_risk or outcomes[OutcomeKind.SUBMITTED]),
-            left=bool(outcomes[OutcomeKind.NOT_STARTED]) or outcomes.total() < (run.meter.jobs_total or 0),
+            left=bool(outcomes[OutcomeKind.NOT_STARTED]) or run.meter.outcomes.total() < (run.meter.jobs_total or 0),
         )
         if run.occupied and status in {Exit.OK, Exit.SOME_FAILED, Exit.SUBMITTED}:
             return Exit.STORAGE, f"{run.occupied}; {what_waits(run.workspace)}"
