@@ -50,6 +50,24 @@ def test_what_is_adopted_is_not_paid_again(scene: Rehearsal, left: str) -> None:
     assert again.charged == first.charged
 
 
+def test_an_older_copy_of_the_ledger_learns_what_was_drawn_since(scene: Rehearsal) -> None:
+    """A run draws nothing over images that such a ledger does not know; it names `adopt`, and then pays for nothing."""
+    first = scene.run(scene.manifest(JOBS[:1]))
+    older = {path: path.read_bytes() for path in first.folder.glob("ledger.db*")}
+    manifest = scene.manifest(JOBS)
+    second = scene.run(manifest)
+    calls = len(scene.bill)
+    lose_ledger(first.folder)
+    for path, data in older.items():
+        path.write_bytes(data)
+    refused = scene.run(manifest)
+    assert refused.exit == 2
+    assert f"batchgen adopt {first.folder}" in refused.summary["why"]
+    assert adopt.adopt(first.folder).images == 1
+    again = scene.run(manifest)
+    assert (again.exit, len(scene.bill), again.charged) == (0, calls, second.charged)
+
+
 def test_what_is_adopted_stands_on_the_day_on_which_it_was_drawn(scene: Rehearsal) -> None:
     """The logs know it, so that images of last week use up no budget of today."""
     last_week = SystemClock().now() - timedelta(days=7)

@@ -302,8 +302,13 @@ def holds_images(project: Project, store: ImageStore) -> bool:
 def unknown_images(project: Project) -> InputError:
     """Return the refusal of a folder whose ledger was lost or is another one."""
     where = project.store or project.output
-    of_shard = f" --shard {project.shard} --output {project.output}" if project.store and project.shard else ""
     return InputError(
-        f"{where} holds images that the ledger {project.ledger_path} does not know: batchgen adopt "
-        f"{where}{of_shard} takes them in, so that nothing is paid again; or choose another --output"
+        f"{where} holds images that the ledger {project.ledger_path} does not know: {how_to_adopt(project)} "
+        "takes them in, so that nothing is paid again; or choose another --output"
     )
+
+
+def how_to_adopt(project: Project) -> str:
+    """Return the command that takes images in which the ledger does not know."""
+    of_shard = f" --shard {project.shard} --output {project.output}" if project.store and project.shard else ""
+    return f"batchgen adopt {project.store or project.output}{of_shard}"

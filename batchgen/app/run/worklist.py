@@ -7,7 +7,16 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from batchgen.app.config.options import Options
-from batchgen.app.config.project import Project, canaries_of, choices_of, jobs_of, odd_of, selected, wanted
+from batchgen.app.config.project import (
+    Project,
+    canaries_of,
+    choices_of,
+    how_to_adopt,
+    jobs_of,
+    odd_of,
+    selected,
+    wanted,
+)
 from batchgen.app.config.stores import images_at
 from batchgen.app.notify.news import News
 from batchgen.engine.group_by_prompt import group_by_prompt
@@ -185,7 +194,11 @@ class Worklist:
             self.store.head(place)  # a link or a file in the way to it is told by the store, with what to do
             if len(self.strangers) < InputError.most:
                 where = images_at(self.project.output, self.project.store, place)
-                why = f"{where} was not written by batchgen: move it away, or choose another path"
+                why = (
+                    f"{where} is a file that the ledger does not know: if batchgen drew it, "
+                    f"{how_to_adopt(self.project)} takes it in, so that nothing is paid again; "
+                    "else move it away, or choose another path"
+                )
                 self.strangers.append(Problem(why, item.job.place))
 
     def follow(self, job: Job) -> None:
