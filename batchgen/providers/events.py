@@ -19,12 +19,19 @@ _BEGINNING = re.compile(rb"\s*(?:data|event|id|retry)?:", re.ASCII)
 _DATA = b"data:"
 _EVENT = b"event:"
 _DONE = b"[DONE]"
+_ENDINGS = frozenset({"completed", "partial_succeeded", "partial_failed"})
+"""How names of events end that bring an image or say that it will not come: OpenAI's, and two of Volcengine Ark's."""
 _SAID = ("created", "model", "size", "quality", "output_format", "background")
 
 
 def begins_events(lead: bytes) -> bool:
     """Whether a body begins as a stream of events does."""
     return _BEGINNING.match(lead.removeprefix(b"\xef\xbb\xbf")) is not None
+
+
+def _is_preview(name: str) -> bool:
+    """Whether an event of this name brings a preview; one image of several that is done is none."""
+    return "partial" in name and name.rpartition(".")[2] not in _ENDINGS
 
 
 @dataclass(slots=True)
@@ -43,15 +50,16 @@ class _Told:
         if not isinstance(value, Mapping):
             return True
         name = str(value.get("type") or name)
-        if "partial" in name or "partial_image_index" in value:
+        if _is_preview(name) or "partial_image_index" in value:
             return False
         self._note(value)
-        if value.get("error") or name.rpartition(".")[2] in {"error", "failed"}:
+        ending = name.rpartition(".")[2]
+        if ending in _ENDINGS:
+            self.entries += value["data"] if isinstance(value.get("data"), list) else [value]
+        elif value.get("error") or ending in {"error", "failed"}:
             self.said["error"] = value.get("error") or value
         elif isinstance(value.get("choices"), list):
             self._chat(value["choices"])
-        elif name.rpartition(".")[2] == "completed":
-            self.entries += value["data"] if isinstance(value.get("data"), list) else [value]
         elif isinstance(value.get("data"), list):
             self.entries += value["data"]
         else:
@@ -128,7 +136,7 @@ class EventReader:
             self._data(rest)
 
     def _data(self, piece: bytes) -> None:
-        if "partial" in self._name:
+        if _is_preview(self._name):
             self._previewed = True
             return
         if self._event is None:

@@ -67,6 +67,22 @@ async def test_more_entries_than_anybody_asked_for_are_passed_over(world: Any, k
     assert len(kept(world, receipt)) == 8
 
 
+async def test_one_image_of_several_that_is_done_is_no_preview(world: Any, kit: Any) -> None:
+    """Volcengine Ark names its events so: an image that is here, one that will not come, and what all of it took."""
+    image = kit.image()
+    told: list[Any] = [
+        {"type": "partial_succeeded", "image_index": 0, **json.loads(kit.answer(image))["data"][0]},
+        {"type": "partial_failed", "image_index": 1, "error": {"code": "OutputImageSensitiveContentDetected"}},
+        {"type": "completed", "usage": {"input_tokens": 9, "output_tokens": 196, "total_tokens": 205}},
+    ]
+    lines = [f"event: image_generation.{event['type']}\ndata: {json.dumps(event)}\n\n" for event in told]
+    receipt = await world.execute(world.attempt(2), kit.response("".join(lines).encode()))
+    assert [(one.slot, world.file(one.path)) for one in receipt.images] == [(0, image)]
+    assert ([slot for slot, _ in receipt.missing], receipt.usage.output) == ([1], 196)
+    nothing = await world.execute(world.attempt(), kit.response("".join(lines[1:]).encode()))
+    assert (nothing.images, nothing.verdict.code) == ((), "moderation_blocked")
+
+
 @pytest.mark.parametrize("unpacked", ["partial", "whole"])
 async def test_events_hold_an_image_in_whatever_pieces_they_come(world: Any, kit: Any, unpacked: str) -> None:
     """One byte at a time, or packed, the completed event is the image and its usage is read."""
