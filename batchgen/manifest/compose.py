@@ -8,7 +8,7 @@ from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.manifest import paths
 from batchgen.manifest.checked import Checked, Scope
 from batchgen.manifest.job_form import JobForm, RequestForm, RowsForm
-from batchgen.manifest.job_template import Axes, Extra, Field, JobTemplate, whole
+from batchgen.manifest.job_template import Axes, Combination, Field, JobTemplate, whole
 from batchgen.manifest.listing import NO_TEXT, ListingTemplate
 from batchgen.manifest.names import (
     COMBINATIONS,
@@ -322,7 +322,7 @@ class Composer:
             exclude=tuple(_cells(entry) for entry in job.exclude or ()),
             only=tuple(_cells(entry) for entry in job.only or ()),
             include=tuple(
-                Extra(_cells(entry), tuple(self._included(entry, varied, (*at, "include", index))))
+                Combination(_cells(entry), tuple(self._included(entry, varied, (*at, "include", index))))
                 for index, entry in enumerate(job.include or ())
             ),
         )

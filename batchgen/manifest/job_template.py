@@ -40,16 +40,11 @@ COMPARED = frozenset({"model", "quality"})
 
 
 @dataclass(frozen=True, slots=True)
-class Extra:
-    """An `include` entry: values for templates, and fields of the request that it sets."""
-
-    values: Values
-    fields: tuple[Field, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Combination:
-    """Values for one job beside those of its row, and the fields that `include` sets for it; or why it is left out."""
+    """Values for one job beside those of its row, and the fields that `include` sets for it; or why it is left out.
+
+    An entry of `include` is one for all jobs that it agrees with.
+    """
 
     values: Values
     fields: tuple[Field, ...] = ()
@@ -68,7 +63,7 @@ class Axes:
     zip: tuple[Values, ...] = ()
     exclude: tuple[Values, ...] = ()
     only: tuple[Values, ...] = ()
-    include: tuple[Extra, ...] = ()
+    include: tuple[Combination, ...] = ()
 
     def compared(self, fields: Sequence[Field]) -> frozenset[str]:
         """Which axes give the same thing in several ways: those that set model or quality, and one named `prompt`."""
@@ -100,7 +95,7 @@ class Axes:
             yield Combination(added, fields)
         for extra, taken in zip(self.include, used, strict=True):
             if not taken and not (self.only and self._left_out({**row, **extra.values})):
-                yield Combination(extra.values, extra.fields)
+                yield extra
 
     def _left_out(self, values: Values) -> str:
         """Why nothing is wanted of these values; empty when something is."""

@@ -21,13 +21,20 @@ _DATA = "<data of the images>"
 """Stands where the data comes; no value that is escaped can look like it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Section(Generic[Row]):
-    """Rows shown on the page, of `total` that there are; `where` names the file that has them all."""
+    """The first rows of a kind, of `total` that there are; `where` names the file that has them all."""
 
-    rows: tuple[Row, ...] = ()
+    rows: list[Row] = field(default_factory=list)
     total: int = 0
     where: str = ""
+    most: int = 100
+
+    def see(self, row: Row) -> None:
+        """Count a row, and keep it while there is room."""
+        self.total += 1
+        if len(self.rows) < self.most:
+            self.rows.append(row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +70,10 @@ class Page:
     summary: Summary
     expected: MicroUSD = ZERO
     groups: tuple[Group, ...] = ()
-    moderated: Section[JobRow] = Section()
-    open: Section[JobRow] = Section()
-    flagged: Section[ImageRow] = Section()
-    images: Section[ImageRow] = Section()
+    moderated: Section[JobRow] = field(default_factory=Section)
+    open: Section[JobRow] = field(default_factory=Section)
+    flagged: Section[ImageRow] = field(default_factory=Section)
+    images: Section[ImageRow] = field(default_factory=Section)
     thumbs: Thumbs = NO_THUMBS
     charts: Charts = NO_CHARTS
     blocks: Mapping[str, str] | None = None

@@ -3,37 +3,13 @@
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
 
 from batchgen.ledger import ImageRow, JobRow
 from batchgen.model import OutcomeKind, SlotState
 from batchgen.reporter.page import Section
 from batchgen.reporter.tables import flags
 
-Row = TypeVar("Row")
-
 MOST_IMAGES = 20_000
-MOST_ROWS = 100
-
-
-@dataclass(slots=True)
-class First(Generic[Row]):
-    """The first rows of a kind, while all of them are counted; `where` names the file that has them all."""
-
-    where: str
-    most: int = MOST_ROWS
-    rows: list[Row] = field(default_factory=list)
-    total: int = 0
-
-    def see(self, row: Row) -> None:
-        """Count a row, and keep it while there is room."""
-        self.total += 1
-        if len(self.rows) < self.most:
-            self.rows.append(row)
-
-    def section(self) -> Section[Row]:
-        """Say what the page shows of them."""
-        return Section(tuple(self.rows), self.total, self.where)
 
 
 @dataclass(slots=True)
@@ -43,8 +19,8 @@ class Images:
     `costs` are of the stored ones, in micro-dollars.
     """
 
-    images: First[ImageRow] = field(default_factory=lambda: First("images.csv", MOST_IMAGES))
-    flagged: First[ImageRow] = field(default_factory=lambda: First("images.csv"))
+    images: Section[ImageRow] = field(default_factory=lambda: Section(where="images.csv", most=MOST_IMAGES))
+    flagged: Section[ImageRow] = field(default_factory=lambda: Section(where="images.csv"))
     costs: "array[int]" = field(default_factory=lambda: array("q"))
     total: int = 0
     bytes: int = 0
@@ -66,8 +42,8 @@ class Images:
 class Jobs:
     """What the page shows of jobs."""
 
-    moderated: First[JobRow] = field(default_factory=lambda: First("moderated.csv"))
-    open: First[JobRow] = field(default_factory=lambda: First("jobs.csv"))
+    moderated: Section[JobRow] = field(default_factory=lambda: Section(where="moderated.csv"))
+    open: Section[JobRow] = field(default_factory=lambda: Section(where="jobs.csv"))
     total: int = 0
 
     def add(self, rows: Sequence[JobRow]) -> None:

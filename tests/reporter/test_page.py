@@ -237,7 +237,7 @@ def test_a_long_catalogue_is_cut_and_says_so(rows: Callable[..., Any], image: Ca
     kept = Images()
     kept.add([image(slot=n) for n in range(20_001)])
     summary = read(rows(), None)
-    html = render(Page(summary, images=kept.images.section()))
+    html = render(Page(summary, images=kept.images))
     assert '"count":20000' in html
     assert "Showing 20,000 of 20,001; images.csv has them all." in html
 
@@ -286,7 +286,7 @@ def test_an_id_goes_home_as_it_is(page: Callable[..., tuple[str, Shape]]) -> Non
 def test_the_live_page_has_no_code_of_its_own(rows: Callable[..., Any], image: Callable[..., ImageRow]) -> None:
     """Style, script and data come from addresses, so that a policy without inline code can hold."""
     shape = Shape()
-    html = render(Page(read(rows([image()]), None), images=Section((image(),), 1)), live=True)
+    html = render(Page(read(rows([image()]), None), images=Section([image()], 1)), live=True)
     shape.feed(html)
     assert (shape.codes, shape.data) == ([], {})
     assert [a for a in shape.addresses if a.startswith("/")] == ["/page.css", "/page.js"]

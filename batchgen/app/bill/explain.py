@@ -194,6 +194,15 @@ def _cleared(calls: Sequence[BookedCall], placed: Placed) -> Iterator[Finding]:
             yield Finding(call.id, call.job_id, MicroUSD(0), call.most)
 
 
+def _neighbours(cells: Sequence[_Cell]) -> Iterator[tuple[_Cell, _Cell]]:
+    """Pair each day of a model with the one before it, where there is no gap."""
+    before: dict[str, _Cell] = {}
+    for cell in cells:
+        last, before[cell.model] = before.get(cell.model), cell
+        if last is not None and last.day.ends == cell.day.begins:
+            yield last, cell
+
+
 def _moved_over_midnight(cells: Sequence[_Cell]) -> None:
     """Give a day with calls at risk what the day beside it has too much, where certain calls may stand on either.
 
@@ -201,10 +210,8 @@ def _moved_over_midnight(cells: Sequence[_Cell]) -> None:
     on one day, and takes it from what the calls at risk of the other are confirmed with. It is given once, to a day
     that lacks some of what its calls were expected to cost, and only where such lines explain all of it.
     """
-    before: dict[str, _Cell] = {}
-    for cell in cells:
-        last, before[cell.model] = before.get(cell.model), cell
-        if last is None or last.day.ends != cell.day.begins or bool(last.charged) == bool(cell.charged):
+    for last, cell in _neighbours(cells):
+        if bool(last.charged) == bool(cell.charged):
             continue
         at_risk, other = (last, cell) if last.charged else (cell, last)
         is_other_clear = not (other.others or other.missing or other.saved or other.is_rounding(other.left))
@@ -255,11 +262,9 @@ def _shared(amount: int, calls: Sequence[BookedCall]) -> list[int]:
 
 def _shifted(cells: Sequence[_Cell]) -> set[int]:
     """Find days whose differences are each other's: what one has too much, the next has too little."""
-    before: dict[str, _Cell] = {}
     found: set[int] = set()
-    for cell in cells:
-        last, before[cell.model] = before.get(cell.model), cell
-        if last is None or id(last) in found or last.day.ends != cell.day.begins:
+    for last, cell in _neighbours(cells):
+        if id(last) in found:
             continue
         apart = not cell.is_rounding(cell.unsaved) and not last.is_rounding(last.unsaved)
         rounded = sum(one.calls + len(one.missing) for one in (last, cell))

@@ -42,11 +42,8 @@ class Source(NamedTuple):
     sha256: str
 
 
-class Reference(NamedTuple):
+class Reference(Source):
     """A file that an edit was drawn from: how it looks is measured, and nothing is made of it."""
-
-    path: str
-    sha256: str
 
 
 @dataclass(slots=True)

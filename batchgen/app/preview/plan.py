@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from batchgen.app.preview.compare import CompareRow, Group, gather
 from batchgen.errors import InputError, Problem
 from batchgen.ledger import CapKind, Ledger
 from batchgen.manifest import ManifestSummary
-from batchgen.model import Job, Provider, Route, RouteChoice, Settings
+from batchgen.model import Job, Route, RouteChoice
 from batchgen.money import MicroUSD, short
 from batchgen.planner import Chain, Estimate, Frontier, Pairing, Planned, Tally
 from batchgen.pricing import Offers
@@ -150,18 +151,12 @@ def estimate_manifest(
             gather(groups, item, price_list)
     total = result.estimate
     facts = {name: getattr(total, name) for name in Estimate.__dataclass_fields__}
-    rows = _compared(result.project, options, groups.values(), qualities=qualities) if compare or qualities else ()
-    other = _other_route(result.project, groups.values())
-    return EstimateResult(**facts, output=result.project.output, compare=rows, other_route=other)
-
-
-def _compared(
-    project: Project, options: Options, groups: Iterable[Group], *, qualities: bool
-) -> tuple[CompareRow, ...]:
-    def there(provider: Provider) -> Settings:
-        return settings_for(provider, project.manifest.settings, options)
-
-    return comparison.compare(project, there, groups, qualities=qualities)
+    project, rows = result.project, tuple[CompareRow, ...]()
+    if compare or qualities:
+        there = partial(settings_for, stated=project.manifest.settings, options=options)
+        rows = comparison.compare(project, there, groups.values(), qualities=qualities)
+    other = _other_route(project, groups.values())
+    return EstimateResult(**facts, output=project.output, compare=rows, other_route=other)
 
 
 def _other_route(project: Project, groups: Iterable[Group]) -> OtherRoute | None:
