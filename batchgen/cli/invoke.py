@@ -8,22 +8,12 @@ from collections.abc import Callable, Sequence
 
 import click
 
+from batchgen import errors
 from batchgen.cli.command import Context
 from batchgen.cli.console import Console
 from batchgen.cli.group import root
 from batchgen.cli.render.table import width
-from batchgen.errors import (
-    NO_MEMORY,
-    AccountError,
-    BatchgenError,
-    Exit,
-    InputError,
-    Locked,
-    Problem,
-    Severity,
-    UnavailableError,
-    out_of_memory,
-)
+from batchgen.errors import BatchgenError, Exit, InputError, Problem, Severity
 from batchgen.runtime.garbage import rare_collections
 from batchgen.text import counted, safe
 
@@ -36,7 +26,7 @@ _REFUSALS = frozenset(
     )
 )
 
-_BEFORE_ANYTHING = (AccountError, Locked, UnavailableError)
+_BEFORE_ANYTHING = (errors.AccountError, errors.Locked, errors.UnavailableError)
 """What is raised before a run begins; afterwards every end is told with what it cost."""
 
 
@@ -73,8 +63,8 @@ def guard(act: Callable[[], int], console: Console) -> int:
 
 def _broken(error: Exception, console: Console) -> int:
     """Say what the machine refused, or that it is a bug."""
-    if out_of_memory(error):
-        console.fail(NO_MEMORY)
+    if errors.out_of_memory(error):
+        console.fail(errors.NO_MEMORY)
         return Exit.STORAGE
     if by_machine := refusal(error):
         return _stopped(by_machine, console)

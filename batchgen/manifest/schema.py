@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from batchgen import model
 from batchgen.manifest.form import (
     Address,
     AddressVariable,
@@ -25,17 +26,6 @@ from batchgen.manifest.form import (
 )
 from batchgen.manifest.image_forms import ChecksForm, DerivativeForm, PrepareForm
 from batchgen.manifest.job_form import JobForm, RequestForm
-from batchgen.model import (
-    BadRows,
-    CanaryUntil,
-    Event,
-    OnCheck,
-    OnMismatch,
-    OnPartial,
-    OnUncertain,
-    Platform,
-    RouteChoice,
-)
 
 
 class OwnLimitsForm(Form):
@@ -119,7 +109,7 @@ class ShopForm(Form):
     """What the image shows, in words."""
     url: Text | None = None
     """Where the shop finds it, such as "https://cdn.example/{{ path }}"; without it the path itself is listed."""
-    platform: Platform | None = None
+    platform: model.Platform | None = None
     """shopify, woocommerce or matrixify: the columns that it imports; without it, sku, position, image and alt."""
     handle: Text | None = None
     """What Shopify calls the product in addresses, such as "{{ handle }}"."""
@@ -130,7 +120,7 @@ class ShopForm(Form):
     def _importable(self) -> "ShopForm":
         if self.platform and self.url is None:
             raise ValueError(f"{self.platform} fetches images by address: add `url`")
-        if self.platform in {Platform.SHOPIFY, Platform.MATRIXIFY} and self.handle is None:
+        if self.platform in {model.Platform.SHOPIFY, model.Platform.MATRIXIFY} and self.handle is None:
             raise ValueError(f"{self.platform} finds products by their handle: add `handle`")
         return self
 
@@ -154,7 +144,7 @@ class CanaryForm(Form):
     """How many jobs of each template; 3 by default."""
     per: Literal["template"] | None = None
     """template: the prompt and the parameters as the manifest writes them, before a row is put in."""
-    until: CanaryUntil | None = None
+    until: model.CanaryUntil | None = None
     """approved, the default: somebody approved their images; checked: their images pass `checks`."""
 
 
@@ -165,7 +155,7 @@ class NotifyForm(Form):
     """The environment variable with addresses for Apprise, instead of BATCHGEN_NOTIFY_URLS."""
     heartbeat: AddressVariable | None = None
     """The environment variable with the address of a cron monitor, instead of BATCHGEN_HEARTBEAT_URL."""
-    on: list[Event] | None = None
+    on: list[model.Event] | None = None
     """What is told: done, stopped, failed; default all."""
 
 
@@ -260,12 +250,12 @@ class ManifestForm(Form):
     """Path of the ledger, relative to the manifest; several manifests may share one."""
     retry: RetryForm | None = None
     output: OutputForm | None = None
-    on_partial: OnPartial | None = None
-    on_uncertain: OnUncertain | None = None
-    on_mismatch: OnMismatch | None = None
-    bad_rows: BadRows | None = None
+    on_partial: model.OnPartial | None = None
+    on_uncertain: model.OnUncertain | None = None
+    on_mismatch: model.OnMismatch | None = None
+    bad_rows: model.BadRows | None = None
     """fail, the default, or skip: rows that cannot be jobs are left out, listed in report/rejected.csv, exit 3."""
-    route: RouteChoice | None = None
+    route: model.RouteChoice | None = None
     """sync, the default; batch: half the price, within a day; auto: batches as long as batch.ready_by can be kept."""
     batch: BatchForm | None = None
     engine: EngineForm | None = None
@@ -273,7 +263,7 @@ class ManifestForm(Form):
     images_per_request: Annotated[int, Field(ge=1, le=10)] | None = None
     prepare: PrepareForm | None = None
     checks: ChecksForm | None = None
-    on_check: OnCheck | None = None
+    on_check: model.OnCheck | None = None
     """flag, the default; retry-once: what a run drew and fails a check is drawn once more, paid, within the limits."""
     canary: CanaryForm | None = None
     moderation_check: Asked | None = None

@@ -5,22 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from batchgen.ledger import CallRow
-from batchgen.reporter.charts import (
-    MOST_BARS,
-    SLOTS,
-    TONES,
-    Bar,
-    Bars,
-    Charts,
-    Distribution,
-    Piece,
-    Progress,
-    bar,
-    distribution,
-    dollars,
-    of_money,
-    progress,
-)
+from batchgen.reporter import charts
 from batchgen.reporter.job_blocks import Block, Blocks
 from batchgen.reporter.page import Group, Slice, charged
 from batchgen.reporter.words import shown
@@ -64,21 +49,21 @@ class Calls:
         self.course, self.begin = row.run_id, row.started
         self.ends, self.brought, self.costs = array("d"), array("q"), array("q")
 
-    def latency(self) -> Distribution | None:
+    def latency(self) -> charts.Distribution | None:
         """How long calls took."""
-        return distribution(self.seconds, span, LATENCY, "call", CENTISECOND)
+        return charts.distribution(self.seconds, span, LATENCY, "call", CENTISECOND)
 
-    def progress(self) -> Progress | None:
+    def progress(self) -> charts.Progress | None:
         """How the run went on."""
-        return progress(self.ends, self.brought, self.costs, self.begin)
+        return charts.progress(self.ends, self.brought, self.costs, self.begin)
 
 
-def charts(groups: Sequence[Group], blocks: Blocks, costs: Sequence[float], calls: Calls) -> Charts:
+def draw(groups: Sequence[Group], blocks: Blocks, costs: Sequence[float], calls: Calls) -> charts.Charts:
     """Draw all that there is; `costs` are of the stored images, in micro-dollars."""
-    return Charts(
+    return charts.Charts(
         money=money(groups),
         outcomes=outcomes(tuple(blocks.blocks.values())),
-        cost=distribution(costs, dollars, COST, "image", CENT_OF_A_CENT),
+        cost=charts.distribution(costs, charts.dollars, COST, "image", CENT_OF_A_CENT),
         latency=calls.latency(),
         progress=calls.progress(),
     )
@@ -89,7 +74,7 @@ def span(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else duration(seconds)
 
 
-def money(groups: Sequence[Group]) -> tuple[Bars, ...]:
+def money(groups: Sequence[Group]) -> tuple[charts.Bars, ...]:
     """Money by each dimension that has more than one value, tags first; by the first one when none has."""
     filled = [group for group in groups if group.rows and any(map(_spent, group.rows))]
     several = [group for group in filled if group.total > 1]
@@ -102,25 +87,25 @@ def _spent(part: Slice) -> int:
     return charged(part.money) + part.money.at_risk
 
 
-def _money(group: Group, whole: int) -> Bars:
+def _money(group: Group, whole: int) -> charts.Bars:
     most = group.rows[0]
     name = shown(most.value) or "(none)"
-    share = f"{100 * _spent(most) / whole:.0f} % of {dollars(whole)}"
+    share = f"{100 * _spent(most) / whole:.0f} % of {charts.dollars(whole)}"
     answer = (
-        f"{name} took most: {dollars(_spent(most))}, {share}."
+        f"{name} took most: {charts.dollars(_spent(most))}, {share}."
         if group.total > 1
-        else f"All {dollars(whole)} for {name}."
+        else f"All {charts.dollars(whole)} for {name}."
     )
-    rows = group.rows[:MOST_BARS]
-    return Bars(group.name, answer, tuple(_slice(row, _spent(most)) for row in rows), group.total - len(rows))
+    rows = group.rows[: charts.MOST_BARS]
+    return charts.Bars(group.name, answer, tuple(_slice(row, _spent(most)) for row in rows), group.total - len(rows))
 
 
-def _slice(row: Slice, longest: int) -> Bar:
-    pieces = of_money(row.money.confirmed, row.money.estimated, row.money.at_risk)
-    return bar(row.value, dollars(_spent(row)), pieces, longest, counted(row.images, "image"))
+def _slice(row: Slice, longest: int) -> charts.Bar:
+    pieces = charts.of_money(row.money.confirmed, row.money.estimated, row.money.at_risk)
+    return charts.bar(row.value, charts.dollars(_spent(row)), pieces, longest, counted(row.images, "image"))
 
 
-def outcomes(blocks: Iterable[Block]) -> Bars | None:
+def outcomes(blocks: Iterable[Block]) -> charts.Bars | None:
     """Say what became of each block's images: those with most missing first, then in the manifest's order."""
     ordered = sorted(blocks, key=lambda block: -_missing(block))
     if not ordered:
@@ -131,15 +116,20 @@ def outcomes(blocks: Iterable[Block]) -> Bars | None:
         answer = f"{missing:,} of {counted(wanted, 'image')} are missing, {most}."
     else:
         answer = f"Every one of {counted(wanted, 'image')} is stored."
-    return Bars("template", answer, tuple(map(_outcome, ordered[:MOST_BARS])), max(0, len(ordered) - MOST_BARS))
+    return charts.Bars(
+        "template", answer, tuple(map(_outcome, ordered[: charts.MOST_BARS])), max(0, len(ordered) - charts.MOST_BARS)
+    )
 
 
 def _missing(block: Block) -> int:
     return sum(block.counts.values()) - block.counts["stored"]
 
 
-def _outcome(block: Block) -> Bar:
+def _outcome(block: Block) -> charts.Bar:
     whole = sum(block.counts.values())
-    pieces = [Piece(TONES[n], block.counts[n], f"{block.counts[n]:,} {n.replace('_', ' ')}") for n in SLOTS]
+    pieces = [
+        charts.Piece(charts.TONES[n], block.counts[n], f"{block.counts[n]:,} {n.replace('_', ' ')}")
+        for n in charts.SLOTS
+    ]
     hint = f"{counted(block.jobs, 'job')}, the first {block.example}"
-    return bar(block.name, f"{block.counts['stored']:,} of {whole:,}", pieces, whole, hint)
+    return charts.bar(block.name, f"{block.counts['stored']:,} of {whole:,}", pieces, whole, hint)

@@ -11,7 +11,7 @@ from typing import Any
 from batchgen.errors import StorageError
 from batchgen.ledger import Month, MonthLine, Sums, Waste
 from batchgen.money import MicroUSD, exact
-from batchgen.reporter import assets, xlsx
+from batchgen.reporter import templates, xlsx
 from batchgen.reporter.accounts import wasted_words
 from batchgen.reporter.charts import Bar, bar, of_money
 from batchgen.reporter.csvfile import csv_file
@@ -187,10 +187,10 @@ def _page(month: Month, name: str, days: Table, waste: Sequence[Waste], budgets:
     total, year, number = month.total(), *map(int, month.name.split("-"))
     from markupsafe import Markup
 
-    css = assets.css() + (assets.WEB / "month.css").read_text("utf-8")
+    css = templates.css() + (templates.WEB / "month.css").read_text("utf-8")
     return template("month.html").render(
         css=Markup(css),  # noqa: S704 - our own file
-        policy=assets.policy(css, ""),
+        policy=templates.policy(css, ""),
         title=f"{month_name[number]} {year}",
         name=name,
         zones=", ".join(dict.fromkeys(one.timezone for one in budgets)),

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from batchgen.ledger import ImageRow, JobCounts, JobRow, Money
 from batchgen.money import ZERO, MicroUSD, exact
-from batchgen.reporter import assets, comparison
+from batchgen.reporter import comparison, templates
 from batchgen.reporter.accounts import Summary
 from batchgen.reporter.beside import NOTHING, Beside
 from batchgen.reporter.charts import NO_CHARTS, SLOTS, TONES, Bars, Charts, Piece, bar
@@ -136,8 +136,8 @@ def _inline() -> dict[str, Any]:
     """Make what the static page holds and the live one fetches: style, script, and the policy that admits them."""
     from markupsafe import Markup
 
-    css, js = assets.css(), assets.js()
-    return {"policy": assets.policy(css, js), "css": Markup(css), "js": Markup(js), "data": Markup(_DATA)}  # noqa: S704 - our own files
+    css, js = templates.css(), templates.js()
+    return {"policy": templates.policy(css, js), "css": Markup(css), "js": Markup(js), "data": Markup(_DATA)}  # noqa: S704 - our own files
 
 
 def _data(page: Page) -> Iterator[str]:

@@ -18,7 +18,7 @@ from batchgen.errors import Exit, StorageError
 from batchgen.ledger import EarlierRow, JobRow
 from batchgen.model import FileImage, UrlImage
 from batchgen.reporter import frame
-from batchgen.reporter.page_rows import unfinished
+from batchgen.reporter.page_data import unfinished
 from batchgen.reporter.thumbs import make
 from batchgen.runtime.signals import Interrupted
 from batchgen.storage import LocalStore, Workspace

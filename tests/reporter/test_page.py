@@ -18,7 +18,7 @@ from batchgen.money import MicroUSD, exact
 from batchgen.reporter.accounts import read
 from batchgen.reporter.gallery import script
 from batchgen.reporter.page import Page, Section, render
-from batchgen.reporter.page_rows import Images
+from batchgen.reporter.page_data import Images
 from batchgen.reporter.words import link, shown
 from tests.reporter.conftest import write
 

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from batchgen import catalog, manifest
+from batchgen import catalog, manifest, model
 from batchgen.app.config.environment import MOCK, environment
 from batchgen.app.config.lanes import LaneConfig, lanes_of, settings_at, together
 from batchgen.app.config.locate import catalogue_of, kept_path, output_of
@@ -21,17 +21,6 @@ from batchgen.errors import InputError, Place, Problem, Severity, by_place
 from batchgen.imaging.digest import digest
 from batchgen.ledger import Caps, Ledger, Wanted, nowhere
 from batchgen.manifest import Manifest, ManifestSummary, Part
-from batchgen.model import (
-    BadRows,
-    EngineChoice,
-    Job,
-    ModerationCheck,
-    OnMismatch,
-    OnUncertain,
-    Provider,
-    Settings,
-    Shard,
-)
 from batchgen.planner import Canaries, Choices
 from batchgen.pricing import Offer, Offers, Past, PriceList, no_past
 from batchgen.providers.rules import described
@@ -51,14 +40,14 @@ class Project:
     """
 
     manifest: Manifest
-    settings: Settings
+    settings: model.Settings
     lanes: tuple[LaneConfig, ...]
     output: Path
     ledger_path: Path
     variables: Mapping[str, str]
     clock: Clock
     store: str = ""
-    shard: Shard | None = None
+    shard: model.Shard | None = None
 
     @property
     def catalogue(self) -> str:
@@ -71,7 +60,7 @@ class Project:
         return all(lane.free for lane in self.lanes)
 
     @property
-    def provider(self) -> Provider:
+    def provider(self) -> model.Provider:
         """The only provider, where there is one; otherwise the first."""
         return self.lanes[0].provider
 
@@ -80,7 +69,7 @@ class Project:
         """What the providers are called."""
         return ", ".join(lane.name for lane in self.lanes)
 
-    def at(self, provider: Provider, settings: Settings) -> "Project":
+    def at(self, provider: model.Provider, settings: model.Settings) -> "Project":
         """Return the same manifest at one other provider."""
         return replace(self, settings=settings, lanes=(LaneConfig(provider, settings),))
 
@@ -128,7 +117,7 @@ def schema(provider: str | None = None) -> dict[str, Any]:
     return json_schema({param.name: described(param) for param in opened})
 
 
-def wanted(job: Job, offers: Offers) -> Wanted:
+def wanted(job: model.Job, offers: Offers) -> Wanted:
     """Return a job with what it is priced as: what the ledger keeps of it."""
     return Wanted(job, *offers.kind(job))
 
@@ -165,17 +154,17 @@ def open_project(path: Path, options: Options, clock: Clock | None = None) -> Pr
     )
 
 
-def settings_for(provider: Provider, stated: Settings, options: Options) -> Settings:
+def settings_for(provider: model.Provider, stated: model.Settings, options: Options) -> model.Settings:
     """Return a manifest's settings as they are at one provider, under the command line's."""
     return _under(settings_at(provider, stated), options)
 
 
-def _under(stated: Settings, options: Options) -> Settings:
+def _under(stated: model.Settings, options: Options) -> model.Settings:
     settings = _chosen(stated, options)
     return divided(settings, options.shard) if options.shard else settings
 
 
-def _chosen(settings: Settings, options: Options) -> Settings:
+def _chosen(settings: model.Settings, options: Options) -> model.Settings:
     """Return the manifest's settings under the command line's."""
     limits = settings.limits
     chosen = {
@@ -190,7 +179,7 @@ def _chosen(settings: Settings, options: Options) -> Settings:
         route=options.route or settings.route,
         one_route=options.route is not None,
         engine=options.engine or settings.engine,
-        bad_rows=BadRows.SKIP if options.skip_bad_rows else settings.bad_rows,
+        bad_rows=model.BadRows.SKIP if options.skip_bad_rows else settings.bad_rows,
     )
 
 
@@ -217,7 +206,7 @@ def _sample_warning(project: Project, ledger: Ledger) -> Iterator[Problem]:
         )
 
 
-def caps_of(settings: Settings) -> Caps:
+def caps_of(settings: model.Settings) -> Caps:
     """Say which limits of the user hold at each reservation."""
     limits, budget = settings.limits, settings.budget
     return Caps(
@@ -227,7 +216,7 @@ def caps_of(settings: Settings) -> Caps:
         month=budget.month if budget else None,
         images_per_day=limits.images_per_day,
         timezone=budget.timezone if budget else "UTC",
-        latest=settings.engine is EngineChoice.RAY,
+        latest=settings.engine is model.EngineChoice.RAY,
     )
 
 
@@ -238,16 +227,16 @@ def choices_of(project: Project, options: Options, ledger: Ledger) -> Choices:
         options.regenerate_missing,
         project.settings.on_uncertain,
         rejected=options.rejected,
-        at_risk=options.on_uncertain is OnUncertain.RETRY,
+        at_risk=options.on_uncertain is model.OnUncertain.RETRY,
         max_uncertain=project.settings.retry.max_uncertain,
-        flagged=project.settings.moderation_check is not ModerationCheck.YES,
+        flagged=project.settings.moderation_check is not model.ModerationCheck.YES,
         odd=odd_of(project, ledger),
     )
 
 
 def odd_of(project: Project, ledger: Ledger) -> frozenset[tuple[str, int]]:
     """Say which images are not as asked and are asked for once more: those of calls were, in their own run. Blocks."""
-    once_more = project.settings.on_mismatch is OnMismatch.RETRY_ONCE
+    once_more = project.settings.on_mismatch is model.OnMismatch.RETRY_ONCE
     return ledger.images.odd_of_batches() if once_more else frozenset()
 
 
@@ -257,12 +246,12 @@ def canaries_of(project: Project, manifest_summary: ManifestSummary, ledger: Led
     return Canaries.of(settings.canary, ledger, digest(settings.checks), lambda: jobs_of(project, manifest_summary))
 
 
-def jobs_of(project: Project, manifest_summary: ManifestSummary) -> Iterator[Job]:
+def jobs_of(project: Project, manifest_summary: ManifestSummary) -> Iterator[model.Job]:
     """Return the jobs of a manifest, or of a shard of it, that was checked before, but for those it left out.
 
     A job whose images others take is drawn no later than they: it has the largest of their priorities.
     """
-    jobs = (item for item in manifest.expand(project.manifest) if isinstance(item, Job))
+    jobs = (item for item in manifest.expand(project.manifest) if isinstance(item, model.Job))
     if project.shard:
         part = Part(project.shard, manifest_summary.homes)
         jobs = (job for job in jobs if part.has(job))
@@ -271,17 +260,17 @@ def jobs_of(project: Project, manifest_summary: ManifestSummary) -> Iterator[Job
     return (_advanced(job, manifest_summary.advanced) for job in jobs) if manifest_summary.advanced else jobs
 
 
-def _advanced(job: Job, advanced: Mapping[str, float]) -> Job:
+def _advanced(job: model.Job, advanced: Mapping[str, float]) -> model.Job:
     least = advanced.get(job.id, job.priority)
     return replace(job, priority=least) if least > job.priority else job
 
 
-def selected(jobs: Iterable[Job], options: Options) -> Iterator[Job]:
+def selected(jobs: Iterable[model.Job], options: Options) -> Iterator[model.Job]:
     """Return the jobs that the command is about, in the manifest's order.
 
     A sample is drawn by key: the same jobs every time, however the rows are ordered.
     """
-    chosen: Iterable[Job] = jobs
+    chosen: Iterable[model.Job] = jobs
     if options.only:
         chosen = (job for job in chosen if any(fnmatchcase(job.id, pattern) for pattern in options.only))
     if options.first is not None:

@@ -6,20 +6,8 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from batchgen.app.config import project as projects
 from batchgen.app.config.options import Options
-from batchgen.app.config.project import (
-    Project,
-    canaries_of,
-    caps_of,
-    choices_of,
-    folder_warnings,
-    holds_images,
-    jobs_of,
-    open_project,
-    selected,
-    settings_for,
-    unknown_images,
-)
 from batchgen.app.notebook import Facts, Shown, html_table
 from batchgen.app.preview import check
 from batchgen.app.preview import compare as comparison
@@ -41,7 +29,7 @@ MOST_SHOWN = 20
 class PlanResult(Shown):
     """Planned jobs, made anew for each walk; `estimate` is complete once one has been walked to its end."""
 
-    project: Project
+    project: projects.Project
     options: Options
     manifest_summary: ManifestSummary
     warnings: tuple[Problem, ...] = ()
@@ -52,15 +40,15 @@ class PlanResult(Shown):
         project, options = self.project, self.options
         sums = Tally(project.settings.limits)
         with project.open_ledger(readonly=True) as ledger:
-            choices = choices_of(project, options, ledger)
+            choices = projects.choices_of(project, options, ledger)
             store, offers = project.open_store(), project.offers(ledger)
             chain = Chain(self.manifest_summary.taken, ledger, store)
-            canaries = canaries_of(project, self.manifest_summary, ledger)
+            canaries = projects.canaries_of(project, self.manifest_summary, ledger)
             pairing = Pairing(ledger, offers.planned, choices, chain, store.taken, canaries.hold)
-            jobs = chain.watch(pairing.freeze(jobs_of(project, self.manifest_summary)))
+            jobs = chain.watch(pairing.freeze(projects.jobs_of(project, self.manifest_summary)))
             frontier = _frontier(project, ledger, offers, ranked=self.manifest_summary.ranked)
-            yield from frontier.watch(sums.watch(pairing.plan(selected(jobs, options))))
-            samples = tuple(folder_warnings(project, ledger))
+            yield from frontier.watch(sums.watch(pairing.plan(projects.selected(jobs, options))))
+            samples = tuple(projects.folder_warnings(project, ledger))
         self.estimate = replace(sums.total((*self.warnings, *samples)), reach=frontier.reach())
 
     def _facts(self) -> Facts:
@@ -78,16 +66,16 @@ class PlanResult(Shown):
         return html_table(("job", "action", "images", "cost", "why"), (*rows[:MOST_SHOWN], *more))
 
 
-def _frontier(project: Project, ledger: Ledger, offers: Offers, *, ranked: bool) -> Frontier:
+def _frontier(project: projects.Project, ledger: Ledger, offers: Offers, *, ranked: bool) -> Frontier:
     """Watch for where limits end a run: those of all providers, and where there are several, those of each."""
     batch = project.settings.route is not RouteChoice.SYNC
-    headroom, caps = ledger.reservations.headroom, caps_of(project.settings)
+    headroom, caps = ledger.reservations.headroom, projects.caps_of(project.settings)
     if len(project.lanes) == 1:
         return Frontier(headroom(caps, project.providers), ranked=ranked, at_once=batch)
     daily = {
         lane.name: replace(limit, provider=lane.name)
         for lane in project.lanes
-        for limit in headroom(caps_of(lane.settings), lane.name)
+        for limit in headroom(projects.caps_of(lane.settings), lane.name)
         if limit.kind is CapKind.IMAGES_PER_DAY
     }
     shared = headroom(replace(caps, images_per_day=None), "")
@@ -106,13 +94,13 @@ def facts_of(estimate: Estimate) -> Facts:
 
 def plan_manifest(path: Path, options: Options) -> PlanResult:
     """Check a manifest, then say what a run would do; InputError when it would refuse."""
-    project = open_project(path, options)
+    project = projects.open_project(path, options)
     checked = check.check(project, options.only)
     if checked.errors:
         raise InputError(*checked.problems, more=checked.more)
     with project.open_ledger(readonly=True) as ledger:
-        if not ledger.runs.latest_first() and holds_images(project, project.open_store()):
-            raise unknown_images(project)
+        if not ledger.runs.latest_first() and projects.holds_images(project, project.open_store()):
+            raise projects.unknown_images(project)
     return PlanResult(project, options, checked.manifest_summary, checked.problems)
 
 
@@ -153,13 +141,13 @@ def estimate_manifest(
     facts = {name: getattr(total, name) for name in Estimate.__dataclass_fields__}
     project, rows = result.project, tuple[CompareRow, ...]()
     if compare or qualities:
-        there = partial(settings_for, stated=project.manifest.settings, options=options)
+        there = partial(projects.settings_for, stated=project.manifest.settings, options=options)
         rows = comparison.compare(project, there, groups.values(), qualities=qualities)
     other = _other_route(project, groups.values())
     return EstimateResult(**facts, output=project.output, compare=rows, other_route=other)
 
 
-def _other_route(project: Project, groups: Iterable[Group]) -> OtherRoute | None:
+def _other_route(project: projects.Project, groups: Iterable[Group]) -> OtherRoute | None:
     """Price the same work the other way, without an earlier run's history on either side."""
     if len(project.lanes) > 1:
         return None

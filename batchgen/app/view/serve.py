@@ -11,7 +11,7 @@ from batchgen.app.output.maintain import opened
 from batchgen.app.review.decisions import written
 from batchgen.app.view.page_source import OutputPage
 from batchgen.errors import InputError
-from batchgen.reporter import assets
+from batchgen.reporter import templates
 from batchgen.storage import ImageStore
 from batchgen.viewer import ViewServer
 
@@ -49,8 +49,8 @@ async def _serve(root: Path, store: ImageStore, announce: Callable[[str], None],
 def files() -> Mapping[str, tuple[str, bytes]]:
     """Return the style and the script of the live page, by path and kind."""
     return {
-        "/page.css": ("text/css", assets.css().encode()),
-        "/page.js": ("text/javascript", assets.js(live=True).encode()),
+        "/page.css": ("text/css", templates.css().encode()),
+        "/page.js": ("text/javascript", templates.js(live=True).encode()),
     }
 
 

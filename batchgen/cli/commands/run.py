@@ -7,26 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from batchgen.cli import params
 from batchgen.cli.command import Context, subcommand
-from batchgen.cli.params import (
-    DURATION,
-    MONEY,
-    LocalPath,
-    Whole,
-    copy_from_option,
-    only_option,
-    reads_manifest,
-    rejected_option,
-    skip_bad_rows_option,
-    store_option,
-)
 from batchgen.errors import BatchgenError, Exit, Severity
 
 if TYPE_CHECKING:
     from batchgen.app.config.options import Options
     from batchgen.app.run.start import RunResult
 
-_COUNT = Whole(min=1)
+_COUNT = params.Whole(min=1)
 
 
 def _choice(kind: str, *words: str) -> dict[str, Any]:
@@ -41,12 +30,12 @@ def _choice(kind: str, *words: str) -> dict[str, Any]:
 
 
 @subcommand("run")
-@reads_manifest
-@click.option("--max-cost", type=MONEY, help="Spend at most this many dollars in this run.")
+@params.reads_manifest
+@click.option("--max-cost", type=params.MONEY, help="Spend at most this many dollars in this run.")
 @click.option("--max-images", type=_COUNT, metavar="N", help="Ask for at most this many images in this run.")
-@click.option("--max-duration", type=DURATION, help="Start nothing new after this time, such as 2h or 90m.")
+@click.option("--max-duration", type=params.DURATION, help="Start nothing new after this time, such as 2h or 90m.")
 @click.option("--concurrency", type=_COUNT, metavar="N", help="Calls under way at the same time.  [default: 16]")
-@only_option
+@params.only_option
 @click.option("--first", type=_COUNT, metavar="N", help="Only the first N jobs.")
 @click.option(
     "--sample", type=_COUNT, metavar="N", help="Only N jobs, spread over the manifest; the same ones every time."
@@ -57,12 +46,12 @@ def _choice(kind: str, *words: str) -> dict[str, Any]:
 @click.option(
     "--strict", is_flag=True, help="Exit 3, and tell, also where all that is amiss was told by an earlier run."
 )
-@skip_bad_rows_option
+@params.skip_bad_rows_option
 @click.option("--regenerate-missing", is_flag=True, help="Pay again for stored images whose files are gone.")
-@rejected_option
+@params.rejected_option
 @click.option(
     "--reworded",
-    type=LocalPath(),
+    type=params.LocalPath(),
     metavar="FILE",
     help="Only moderated jobs that have another prompt in FILE, an edited report/moderated.csv.",
 )
@@ -89,12 +78,12 @@ def _choice(kind: str, *words: str) -> dict[str, Any]:
     help="Make the calls from this process, or from all nodes of a Ray cluster.",
 )
 @click.option("--wait", is_flag=True, help="Stay until every batch is collected, or --max-duration is over.")
-@store_option
-@copy_from_option
+@params.store_option
+@params.copy_from_option
 @click.option("--dry-run", is_flag=True, help="Show the plan and send nothing.")
 @click.option("--yes", is_flag=True, help="Answer the question before an expensive run.")
 @click.option("--quiet", is_flag=True, help="Print nothing when all is well.")
-@click.option("--log-json", type=LocalPath(), metavar="FILE", help="Write a log, one JSON object a line.")
+@click.option("--log-json", type=params.LocalPath(), metavar="FILE", help="Write a log, one JSON object a line.")
 def command(context: Context, /, manifest: Path, *, as_json: bool, quiet: bool, **words: Any) -> int:
     """Make the images of MANIFEST that are not stored yet, and a report of what they cost.
 
