@@ -33,7 +33,7 @@ def chain_problems(
     Where jobs are missing (not `whole`), a name that none of the others has may be one of theirs.
     """
     counted = {image.job_id for job in chained.values() for image in _counted(job)}
-    drawn = {item.id: item.n for item in _jobs(manifest) if item.id in counted} if counted else {}
+    drawn = {job.id: job.n for job in expand(manifest) if isinstance(job, Job) and job.id in counted} if counted else {}
     for job in chained.values():
         for image in _taken(job):
             if not is_job(image.job_id):
@@ -90,10 +90,6 @@ def _meant(image: JobImage, job: Job) -> JobImage:
 
 def _place(job: Job, image: JobImage) -> Place | None:
     return job.place_of("images" if image in job.request.images else "mask")
-
-
-def _jobs(manifest: Manifest) -> Iterator[Job]:
-    return (item for item in expand(manifest) if isinstance(item, Job))
 
 
 def _taken(job: Job) -> Iterator[JobImage]:

@@ -66,7 +66,7 @@ def words_of(guess: Guess) -> dict[Role, str]:
 
 def _job(guess: Guess, file: str) -> Iterator[str]:
     words = words_of(guess)
-    id_template = _id(guess, words)
+    id_template = "-".join(f"{{{{ {_reference(column, guess, words)} }}}}" for column in guess.ids)
     dash = "  - "
     if id_template:
         yield f"{dash}id: {_quoted(id_template)}"
@@ -100,10 +100,6 @@ def _filters(word: str, entries: tuple[tuple[str, str, str], ...]) -> Iterator[s
     if entries:
         yield f"    {word}:"
         yield from (f"      - {{{_quoted(column)}: {_quoted(value)}}}   # {why}" for column, value, why in entries)
-
-
-def _id(guess: Guess, words: dict[Role, str]) -> str:
-    return "-".join(f"{{{{ {_reference(column, guess, words)} }}}}" for column in guess.ids)
 
 
 def _reference(column: str, guess: Guess, words: dict[Role, str]) -> str:

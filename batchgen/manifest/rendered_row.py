@@ -7,6 +7,7 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
+from batchgen import model
 from batchgen.errors import InputError, Place, Problem
 from batchgen.manifest.inputs import BadInputError, Inputs
 from batchgen.manifest.key import FormOfKey, form_of_key
@@ -14,18 +15,6 @@ from batchgen.manifest.listing import ListingTemplate
 from batchgen.manifest.names import FILES, INTEGERS, NAMES, NO_PARAMS, did_you_mean, shown
 from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.template_text import TemplateError
-from batchgen.model import (
-    MARKUP,
-    FileImage,
-    Form,
-    ImageRequest,
-    InputImage,
-    Job,
-    Operation,
-    RouteChoice,
-    Stems,
-    Variant,
-)
 from batchgen.runtime.memo import kept
 
 MAX_N = 10
@@ -62,7 +51,7 @@ class RenderedRow(NamedTuple):
     place: Place
     inherited: frozenset[str] = frozenset()
     written: Written = ()
-    variant: Variant | None = None
+    variant: model.Variant | None = None
     lacking: frozenset[str] = frozenset()
     problems: tuple[Problem, ...] = ()
     template: str = ""
@@ -83,7 +72,7 @@ class InvalidRow:
     """
 
     problems: tuple[Problem, ...]
-    job: Job | None = None
+    job: model.Job | None = None
     lacking: frozenset[str] = frozenset()
 
 
@@ -107,13 +96,13 @@ def whole_number(name: str, text: str) -> int:
     return int(written)
 
 
-def operation(text: str) -> Operation:
+def operation(text: str) -> model.Operation:
     """Read an operation; ValueError when it is none."""
     try:
-        return Operation(text)
+        return model.Operation(text)
     except ValueError:
         raise ValueError(
-            f"`operation` is generate, edit or variation, not {shown(text)}{did_you_mean(text, Operation)}"
+            f"`operation` is generate, edit or variation, not {shown(text)}{did_you_mean(text, model.Operation)}"
         ) from None
 
 
@@ -127,13 +116,13 @@ def priority(text: str) -> float:
     return float(written)
 
 
-def route(text: str) -> RouteChoice:
+def route(text: str) -> model.RouteChoice:
     """Read the route of one job; ValueError when it is none."""
     written = text.strip().casefold()
     if written not in JOB_ROUTES:
-        what = "auto is for the whole manifest" if written == RouteChoice.AUTO else shown(text)
+        what = "auto is for the whole manifest" if written == model.RouteChoice.AUTO else shown(text)
         raise ValueError(f"`route` of a job is sync or batch, not {what}{did_you_mean(written, JOB_ROUTES)}")
-    return RouteChoice(written)
+    return model.RouteChoice(written)
 
 
 CHECKS: Mapping[str, Callable[[str], object]] = {
@@ -148,7 +137,7 @@ CHECKS: Mapping[str, Callable[[str], object]] = {
 class _Asked(NamedTuple):
     """What a draft asks for besides prompt and id, what hashes it, and the extension that its images should have."""
 
-    form: Form
+    form: model.Form
     hashed: FormOfKey
     ext: str
 
@@ -163,7 +152,7 @@ class Builder:
         self._asked: dict[object, _Asked] = {}
         self._before: tuple[Mapping[str, str], frozenset[str], _Asked] | tuple[None, None, None] = (None, None, None)
 
-    def build(self, draft: RenderedRow) -> Job | InvalidRow:
+    def build(self, draft: RenderedRow) -> model.Job | InvalidRow:
         """Make the job of a draft, or say everything that is wrong with it."""
         problems, job, shop = list(draft.problems), None, self._shop
         if not DECIDE_LISTING.isdisjoint(draft.lacking):
@@ -186,16 +175,16 @@ class Builder:
                 shop = None
         return InvalidRow(tuple(problems), job, draft.lacking) if problems or draft.lacking else job
 
-    def _build(self, draft: RenderedRow, shop: ListingTemplate | None) -> Job:
+    def _build(self, draft: RenderedRow, shop: ListingTemplate | None) -> model.Job:
         texts = draft.texts
         n = _n(texts["n"], self._output) if "n" in texts else 1
         explicit = _id(texts["id"]) if "id" in texts else None
         form, hashed, ext = self._asks(draft)
         prompt = texts.get("prompt", "")
-        request = ImageRequest(form[0], prompt, *form[1:])
+        request = model.ImageRequest(form[0], prompt, *form[1:])
         identity = hashed.key(prompt, explicit)
         name = explicit or identity[:12]
-        job = Job(
+        job = model.Job(
             id=name,
             key=identity,
             request=request,
@@ -232,10 +221,10 @@ class Builder:
         form = _form(draft, self._inputs)
         return _Asked(form, form_of_key(form), dict(form[2]).get("output_format", "png"))
 
-    def _stems(self, draft: RenderedRow, name: str, key: str, n: int, ext: str) -> Stems:
+    def _stems(self, draft: RenderedRow, name: str, key: str, n: int, ext: str) -> model.Stems:
         """Where the images go; nowhere when what decides it is wrong."""
         if not DECIDE_PATH.isdisjoint(draft.lacking):
-            return Stems(("",))
+            return model.Stems(("",))
         try:
             return self._output.stems(draft.values, name, key, n, ext)
         except TemplateError as error:
@@ -250,47 +239,51 @@ def _n(text: str, output: PathTemplate) -> int:
     return n
 
 
-def _form(draft: RenderedRow, inputs: Inputs) -> Form:
+def _form(draft: RenderedRow, inputs: Inputs) -> model.Form:
     texts = draft.texts
     images = tuple([_image("images", word, inputs) for word in draft.images])
     mask = _image("mask", texts["mask"], inputs) if "mask" in texts else None
     files = tuple([(name, _file(name, texts[name], inputs)) for name in _FILES if name in texts])
     params = {name: text for name, text in texts.items() if name not in NO_PARAMS}
     params |= {name: str(_read(name, params[name])) for name in INTEGERS & params.keys()}
-    usual = Operation.EDIT if images else Operation.GENERATE
+    usual = model.Operation.EDIT if images else model.Operation.GENERATE
     wanted = _read("operation", texts["operation"]) if "operation" in texts else usual
     _fits(wanted, draft, images, mask)
     params |= {name: file.path for name, file in files}
     return wanted, texts.get("model"), tuple(sorted(params.items())), images, mask, files
 
 
-def _file(name: str, word: str, inputs: Inputs) -> FileImage:
+def _file(name: str, word: str, inputs: Inputs) -> model.FileImage:
     image = _image(name, word, inputs)
-    if not isinstance(image, FileImage):
+    if not isinstance(image, model.FileImage):
         raise _WrongFieldError(name, f"`{name}` takes a file")
-    if name == MARKUP and not inputs.is_clear(image):
+    if name == model.MARKUP and not inputs.is_clear(image):
         raise _WrongFieldError(name, f"{name}: {word.strip()!r} is not transparent, so it would hide the whole image")
     return image
 
 
-def _image(name: str, word: str, inputs: Inputs) -> InputImage:
+def _image(name: str, word: str, inputs: Inputs) -> model.InputImage:
     try:
         return inputs.image(word.strip())
     except BadInputError as error:
         raise _WrongFieldError(name, f"{name}: {error}", word) from None
 
 
-def _fits(wanted: Operation, draft: RenderedRow, images: tuple[InputImage, ...], mask: InputImage | None) -> None:
+def _fits(
+    wanted: model.Operation, draft: RenderedRow, images: tuple[model.InputImage, ...], mask: model.InputImage | None
+) -> None:
     """Refuse what does not go together, unless that may follow from what the draft lacks."""
     texts, lacking = draft.texts, draft.lacking
-    if "prompt" not in texts and not lacking & {"prompt", "operation"} and wanted is not Operation.VARIATION:
+    if "prompt" not in texts and not lacking & {"prompt", "operation"} and wanted is not model.Operation.VARIATION:
         raise _WrongFieldError("prompt", "the prompt is empty")
-    if wanted is not Operation.GENERATE and not images and "images" not in lacking:
+    if wanted is not model.Operation.GENERATE and not images and "images" not in lacking:
         raise _WrongFieldError("images", f"operation {wanted} needs an image in `images`")
-    if mask is not None and wanted is not Operation.EDIT and not lacking & {"images", "operation"}:
+    if mask is not None and wanted is not model.Operation.EDIT and not lacking & {"images", "operation"}:
         raise _WrongFieldError("mask", "a `mask` belongs to an edit; name the image that it masks in `images`")
-    if MARKUP in texts and wanted is not Operation.EDIT and not lacking & {"images", "operation"}:
-        raise _WrongFieldError(MARKUP, "a `markup` belongs to an edit; name the image that it lies on in `images`")
+    if model.MARKUP in texts and wanted is not model.Operation.EDIT and not lacking & {"images", "operation"}:
+        raise _WrongFieldError(
+            model.MARKUP, "a `markup` belongs to an edit; name the image that it lies on in `images`"
+        )
 
 
 def _read(name: str, text: str) -> Any:

@@ -73,8 +73,7 @@ def lanes_of(loaded: Manifest, variables: Mapping[str, str], base_url: str | Non
         except InputError as error:
             problems += (replace(one, place=one.place or entry.place) for one in error.problems)
         else:
-            official = variables.get(OFFICIAL_BASE_URL) if entry.name == "openai" else None
-            found.append(_provider(entry, base_url or official))
+            found.append(_provider(entry, address_of(entry.name, base_url, variables)))
     if problems:
         raise InputError(*problems)
     labels = _labels(entries, found) if settings.providers else [one.name for one in found]
@@ -91,6 +90,11 @@ def lanes_of(loaded: Manifest, variables: Mapping[str, str], base_url: str | Non
         )
         for entry, provider, label in zip(entries, found, labels, strict=True)
     )
+
+
+def address_of(name: str, given: str | None, variables: Mapping[str, str]) -> str | None:
+    """Return the address that stands above a provider's own: the given one, or that of the vendor's variable."""
+    return given or (variables.get(OFFICIAL_BASE_URL) if name == "openai" else None)
 
 
 def _provider(entry: ProviderEntry, base_url: str | None) -> Provider:

@@ -58,7 +58,8 @@ def adopt(
     that shards share, those of one `shard` are taken.
     """
     own = f"{address.rpartition('/')[2]}{f'-{shard.name}' if shard else ''}"
-    root = find_output(output) if not address else _made(output or Path("output") / own)
+    root = find_output(output) if not address else output or Path("output") / own
+    make_root(root)
     try:
         ledger_path = find_ledger(root)
     except InputError:
@@ -89,11 +90,6 @@ def adopt(
             ledger.reviews.record([*_judged(workspace)])
         ledger.runs.end(begun, Exit.OK, "")
     return AdoptResult(len(keys), taken, tuple(unknown))
-
-
-def _made(root: Path) -> Path:
-    make_root(root)
-    return root
 
 
 def _of_others(store: ImageStore, shard: Shard | None) -> frozenset[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from batchgen import catalog
 from batchgen.app.config.environment import Secret, authorities, environment, proxies_in
-from batchgen.app.config.lanes import OFFICIAL_BASE_URL, LaneConfig, access_to
+from batchgen.app.config.lanes import LaneConfig, access_to, address_of
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import open_project
 from batchgen.app.config.stores import bucket_of, store_of
@@ -65,8 +65,7 @@ def examine(
 
 
 def _named(name: str, base_url: str | None, variables: Mapping[str, str]) -> LaneConfig:
-    address = base_url or (variables.get(OFFICIAL_BASE_URL) if name == "openai" else None)
-    return LaneConfig(catalog.provider(name, address), Settings("doctor"))
+    return LaneConfig(catalog.provider(name, address_of(name, base_url, variables)), Settings("doctor"))
 
 
 def _examined(lane: LaneConfig, variables: Mapping[str, str], clock: Clock) -> Iterator[Finding]:

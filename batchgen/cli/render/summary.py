@@ -86,7 +86,8 @@ def accounts(whole: Facts, now: Facts | None = None) -> Iterator[str]:
     yield _labelled("jobs", _counts(whole.get("jobs", {}), "total", _JOBS))
     yield _labelled("images", _counts(whole.get("images", {}), "wanted", _IMAGES))
     now = whole if now is None else now
-    yield _money_line("money", now, _cap(now))
+    cap = now.get("money", {}).get("cap_micro_usd")
+    yield _money_line("money", now, "" if cap is None else f"; limit {exact(MicroUSD(cap))}")
     if now.get("money") and _shares(now) != _shares(whole):
         yield _money_line("in all", whole)
     if drawn := _drawn(whole.get("providers", ())):
@@ -135,11 +136,6 @@ def _money_line(label: str, block: Facts, cap: str = "") -> str:
         if line.count("\n") == 1:
             return line + (paragraph(second, MARGIN) if second else "")
     return _labelled(label, addends) + paragraph(f"= {sum_of}; {rest}", MARGIN)
-
-
-def _cap(block: Facts) -> str:
-    cap = block.get("money", {}).get("cap_micro_usd")
-    return "" if cap is None else f"; limit {exact(MicroUSD(cap))}"
 
 
 def _estimated(block: Facts) -> str:

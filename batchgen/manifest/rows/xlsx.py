@@ -14,21 +14,9 @@ from zipfile import ZipFile
 
 from batchgen.errors import InputError, Place, Problem
 from batchgen.manifest.names import did_you_mean, listed, shown
+from batchgen.manifest.rows import table
 from batchgen.manifest.rows.head_line import SAMPLE, head_index, trimmed
 from batchgen.manifest.rows.number_format import as_shown
-from batchgen.manifest.rows.table import (
-    Head,
-    Layout,
-    Read,
-    Table,
-    Unreadable,
-    empty_row,
-    head,
-    is_blank,
-    repeated,
-    telling,
-    without_names,
-)
 from batchgen.text import size_of
 
 MOST_UNPACKED = 2_000_000_000
@@ -52,7 +40,7 @@ class _Line:
     wrong: str = ""
 
 
-def open_xlsx(path: Path, file: str, layout: Layout) -> Table:
+def open_xlsx(path: Path, file: str, layout: table.Layout) -> table.Table:
     """Open a sheet of a workbook, one of its first rows naming the columns; raises `InputError`."""
     try:
         import openpyxl  # noqa: F401 - only whether it is there
@@ -67,28 +55,30 @@ def open_xlsx(path: Path, file: str, layout: Layout) -> Table:
     if sample and isinstance(sample[0], Problem):
         raise InputError(sample[0])
     lines = [line for line in sample if isinstance(line, _Line)]
-    if not any(not is_blank(line.cells) for line in lines):
+    if not any(not table.is_blank(line.cells) for line in lines):
         message = f"the sheet {shown(sheet)} is empty; its first row names the columns"
         raise InputError(Problem(message, Place(file)))
     at = 0 if layout.header_row else head_index([line.cells for line in lines])
     named = lines[at]
     cells = trimmed(named.cells)
-    found = head(cells, file, named.number, [line.cells[: len(cells)] for line in lines[at + 1 :]])
+    found = table.head(cells, file, named.number, [line.cells[: len(cells)] for line in lines[at + 1 :]])
     told = (
         f"the sheet {shown(sheet)} is read; `sheet` names another: {listed(others)}"
         if others and layout.sheet is None
         else "",
         f"the columns are named in row {named.number}; what stands above is left out" if at else "",
-        repeated(found),
-        without_names(found),
+        table.repeated(found),
+        table.without_names(found),
         f"hidden rows are read like any other, and there are {count:,}; `only` and `exclude` leave rows out"
         if (count := hidden.get(member))
         else "",
     )
-    return Table(file, found.names, lambda: _rows(path, sheet, found, named.number), telling(file, 1, *told))
+    return table.Table(
+        file, found.names, lambda: _rows(path, sheet, found, named.number), table.telling(file, 1, *told)
+    )
 
 
-def _rows(path: Path, sheet: str, found: Head, skip: int) -> Iterator[Read]:
+def _rows(path: Path, sheet: str, found: table.Head, skip: int) -> Iterator[table.Read]:
     for line in _lines(path, found.file, sheet):
         if isinstance(line, Problem):
             yield line
@@ -96,7 +86,7 @@ def _rows(path: Path, sheet: str, found: Head, skip: int) -> Iterator[Read]:
             if line.wrong:
                 yield Problem(line.wrong, Place(found.file, line.number))
             elif not line.cells:
-                yield empty_row(found.file, line.number)
+                yield table.empty_row(found.file, line.number)
             else:
                 missing = [""] * (found.width - len(line.cells))
                 yield found.row([*line.cells, *missing], line.number, "a cell beyond the {1} named columns".format)
@@ -136,7 +126,7 @@ def _choose(path: Path, file: str, asked: str | None) -> tuple[str, tuple[str, .
 def _filled(path: Path, file: str, sheet: str) -> int:
     """Count the first rows with content: a cover has one line, and no row below it."""
     lines = islice(_lines(path, file, sheet), SAMPLE)
-    return sum(isinstance(line, Problem) or not is_blank(line.cells) for line in lines)
+    return sum(isinstance(line, Problem) or not table.is_blank(line.cells) for line in lines)
 
 
 def _lines(path: Path, file: str, sheet: str) -> Iterator[_Line | Problem]:
@@ -151,7 +141,7 @@ def _lines(path: Path, file: str, sheet: str) -> Iterator[_Line | Problem]:
             for number, cells in enumerate(found.iter_rows(), start=1):
                 if number > MOST_ROWS:
                     message = f"the sheet claims more than {MOST_ROWS:,} rows; nothing after this row was read"
-                    yield Unreadable(message, Place(file, number))
+                    yield table.Unreadable(message, Place(file, number))
                     return
                 yield _line(number, cells)
         finally:
@@ -169,8 +159,8 @@ def _line(number: int, cells: Sequence[Any]) -> _Line:
         return _Line(number, (), str(error))
 
 
-def _broken(error: Exception, file: str) -> Unreadable:
-    return Unreadable(f"this is not a readable XLSX workbook ({type(error).__name__}); save it anew", Place(file))
+def _broken(error: Exception, file: str) -> table.Unreadable:
+    return table.Unreadable(f"this is not a readable XLSX workbook ({type(error).__name__}); save it anew", Place(file))
 
 
 def _unpack(path: Path, file: str) -> dict[str, int]:
