@@ -48,6 +48,7 @@ class BatchCollector:
         self._wait = FIRST_WAIT
         self._at_least = 0.0
         self._not_awaited: set[str] = set()
+        self._dear: Stop | None = None
 
     async def look(self) -> int:
         """Look once at every open batch, and collect those that have ended; how many have."""
@@ -65,6 +66,8 @@ class BatchCollector:
             is_due = row.state is BatchState.SUBMITTED and not self._is_early(row)
             ended += row.state is BatchState.ENDED or (is_due and await self._poll(row))
         await self._clean()
+        if self._dear:  # once all that has ended is collected
+            context.take_out(context.lane, self._dear)
         return ended
 
     async def wait(self, left: Callable[[], Awaitable[float]] | None = None) -> bool:
@@ -169,6 +172,7 @@ class BatchCollector:
         try:
             for file_id in filter(None, (told.output_file, told.error_file)):
                 await reading.read(file_id)
+                self._dear = self._dear or reading.dear
         except UnreadError as error:
             if error.verdict:
                 context.note("batch_unread", batch=row.id, file=error.file_id, why=error.verdict.message)

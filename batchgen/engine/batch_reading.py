@@ -5,13 +5,27 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from batchgen.engine.context import RunContext
-from batchgen.engine.decide import Over, Policy, Tally, decide
+from batchgen.engine.decide import Over, Policy, Tally, decide, too_dear
 from batchgen.engine.open_items import attempt_of, settle_late
 from batchgen.errors import Occupied
 from batchgen.executor.batch_client import BatchRefusedError
 from batchgen.executor.batch_output import OutputLine
 from batchgen.ledger import AttemptRow, BatchRow
-from batchgen.model import AttemptState, Purpose, Reason, ReasonCode, Receipt, Remedy, Settings, SlotState, Verdict
+from batchgen.model import (
+    Attempt,
+    AttemptState,
+    CostFlag,
+    Purpose,
+    Reason,
+    ReasonCode,
+    Receipt,
+    Remedy,
+    Settings,
+    Settlement,
+    SlotState,
+    Stop,
+    Verdict,
+)
 
 MODERATED = "moderation_blocked"
 NO_TRY = frozenset({"rate_limit", "slow_down", "not_sent", "batch_expired", "batch_cancelled"})
@@ -34,6 +48,7 @@ class BatchReading:
 
     `nameless`: a line came that cannot be read, and does not say whose it is. `gone`: a file that the provider named is
     not there. `answered` counts the lines that say that they succeeded. `occupied`: an image has no place now.
+    `dear`: why nothing more is to be asked for, where a line cost more than its bound.
     """
 
     def __init__(self, context: RunContext, row: BatchRow) -> None:
@@ -46,6 +61,7 @@ class BatchReading:
         self.nameless = False
         self.gone = False
         self.occupied = False
+        self.dear: Stop | None = None
         self.answered = 0
 
     async def read(self, file_id: str) -> None:
@@ -97,8 +113,17 @@ class BatchReading:
             context.note("occupied", attempt=row.id, job=row.job_id, why=str(error))
             return
         before = await context.offload(context.ledger.attempts.before, row)
-        await settle_late(context, row, receipt, _marks_of(row, receipt, before, context.settings))
+        settled = await settle_late(context, row, receipt, _marks_of(row, receipt, before, context.settings))
+        if settled and not self.dear:
+            self.dear = self._too_dear(attempt_of(row), settled, receipt)
         await context.forget(row.id)
+
+    def _too_dear(self, attempt: Attempt, settled: Settlement, receipt: Receipt) -> Stop | None:
+        """Whether it cost more than would be reserved for it today: its price may have been corrected since."""
+        if CostFlag.PRICE_TOO_LOW not in settled.flags:
+            return None
+        today = self._context.lane.price_list.quote(attempt.request, attempt.n, batch=True)
+        return too_dear(replace(attempt, quote=today), settled, receipt) if settled.cost > today.high else None
 
     async def _take(self, line: OutputLine) -> bool:
         """Settle one line, if it is ours; what is settled already, and what is not ours, is passed over."""

@@ -25,6 +25,7 @@ from batchgen.model import (
     Receipt,
     RemoteImage,
     Route,
+    Settlement,
     SlotState,
     Stems,
 )
@@ -332,8 +333,8 @@ def _stems(paths: Mapping[int, str]) -> Stems:
 
 async def settle_late(
     context: RunContext, row: AttemptRow, receipt: Receipt, marks: Mapping[int, tuple[SlotState, Reason]] | None = None
-) -> None:
-    """Close an attempt that no job waits for any more; `marks` decide its slots."""
+) -> Settlement | None:
+    """Close an attempt that no job waits for any more; `marks` decide its slots. What it cost, if anything."""
     state, lane = state_of(receipt), context.lane_of(row.provider)
     settlement = lane.price_list.settle_late(attempt_of(row), receipt) if state in PAID else None
     if stop := halt(receipt.verdict):
@@ -352,6 +353,7 @@ async def settle_late(
         began=row.started.isoformat(),
         **told(row.job_key, row.request, (row.model, row.provider), receipt.images),
     )
+    return settlement
 
 
 async def park(context: RunContext, pending: Pending) -> None:

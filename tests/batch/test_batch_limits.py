@@ -130,3 +130,18 @@ def lose_images(scene: Rehearsal) -> None:
         files = [one["id"] for one in json.load(told)["data"]]
     for name in files:
         urlopen(Request(f"{url}/{name}", headers=headers, method="DELETE")).close()
+
+
+def test_a_line_that_costs_more_than_its_bound_stops_what_is_not_submitted(scene: Rehearsal) -> None:
+    """As with calls: the price is too low, and so would be every reservation; with the right price it goes on."""
+    wanted = jobs(2, words="[[mock: fault=usage_10x]]") + jobs(4)[2:]
+    for _ in range(3):
+        assert scene.run(scene.manifest(wanted[:2]), clock=QuickClock()).exit == 9
+    ended = scene.run(scene.manifest(wanted), clock=QuickClock())
+    assert (ended.exit, created(scene)) == (4, 1), ended.summary
+    assert "is too low" in ended.summary["why"]
+    assert ended.summary["images"]["stored"] == 2
+    prices = {"gpt-image-2.5-flare": {"token_prices": {"text_in": 50, "image_in": 80, "image_out": 400}}}
+    ended = until_collected(scene, scene.manifest(wanted, prices=prices), clock=QuickClock())
+    assert (ended.exit, created(scene)) == (0, 2), ended.summary
+    assert ended.problems == ()
