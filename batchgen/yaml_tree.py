@@ -5,6 +5,7 @@ that its loaders do not give: scalars letter for letter (`012345`, `NO`, `1e3`),
 limits that are counted while composing, so that a bomb is refused before it is built.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ MAX_BYTES = 50_000_000
 MAX_NODES = 1_000_000
 MAX_DEPTH = 50
 _LEADING_TABS = re.compile(r"^[ \t]+", re.MULTILINE)
+_HALVES = re.compile(r"(?<!\\)((?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})")
 _BARE_TEMPLATE = re.compile(r"(?P<before>[^\"'#]*?(?:[:,\[{-]\s+|^\s*))(?P<value>[^\"'\s]*\{[{%].*)")
 _TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
 _TOUCHING = re.compile(r"[ \t]+(#[^\s#]\S*)")
@@ -26,11 +28,11 @@ _Event = Any  # PyYAML's event classes share no typed base with `tag` and `ancho
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a file is read: what it is called, which bare words are an empty value, whether tabs may indent it."""
+    """How a file is read: what it is called, which bare words are an empty value, whether it is JSON."""
 
     name: str
     empty: frozenset[str] = frozenset({""})
-    tabs: bool = False
+    json: bool = False
 
 
 Plain = str | list["Plain"] | dict[str, "Plain"] | None
@@ -119,12 +121,15 @@ def move(root: Node, old: tuple[str | int, ...], new: tuple[str | int, ...]) -> 
 def parse(text: str, file: str, how: Reading) -> Node:
     """Compose one YAML document; a key that is given twice has its first value, anything worse raises `InputError`.
 
-    JSON is read as the YAML that it is, but for `null`, an empty value, and tabs, which do not indent YAML.
+    JSON is read as the YAML that it is, but for `null`, an empty value, tabs, which do not indent YAML, and signs that
+    are escaped in two halves.
     """
     import yaml
 
-    if how.tabs:
+    language = "JSON" if how.json else "YAML"
+    if how.json:
         text = _LEADING_TABS.sub(lambda tabs: " " * len(tabs[0]), text)
+        text = _HALVES.sub(lambda found: found[1] + json.loads(f'"{found[2]}"'), text)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         composer = _Composer(yaml.parse(text, Loader=loader), file, how, text)
@@ -133,14 +138,14 @@ def parse(text: str, file: str, how: Reading) -> Node:
         before = text[: error.position] if isinstance(error.position, int) else ""
         place = Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
         raise InputError(
-            Problem("is not YAML: a control character stands here; write it as an escape", place)
+            Problem(f"is not {language}: a control character stands here; write it as an escape", place)
         ) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
         context = f" ({error.context})" if error.context else ""
         problem, hint = error.problem or "unreadable", _hint(error, text)
-        raise InputError(Problem(f"is not YAML: {problem}{context}{hint}", place)) from error
+        raise InputError(Problem(f"is not {language}: {problem}{context}{hint}", place)) from error
 
 
 def _hint(error: Any, text: str) -> str:

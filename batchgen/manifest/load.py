@@ -28,7 +28,7 @@ Opened = Callable[[str], frozenset[str]]
 DEFAULT_PROVIDER = "openai"
 _YAML = frozenset({".yaml", ".yml", ".json"})
 MANIFEST = yaml_tree.Reading("the manifest")
-JSON = yaml_tree.Reading("the manifest", empty=frozenset({"", "null"}), tabs=True)
+JSON = yaml_tree.Reading("the manifest", empty=frozenset({"", "null"}), json=True)
 
 
 def nothing_opened(_provider: str) -> frozenset[str]:

@@ -96,3 +96,29 @@ def test_request_values_in_yaml_are_text(context: Any) -> None:
     job = context.jobs("jobs: [{prompt: p, size: 01x1, output_compression: 080, user: 007, n: 02}]")[0]
     assert job.request.params == (("output_compression", "80"), ("size", "01x1"), ("user", "007"))
     assert job.n == 2
+
+
+@pytest.mark.parametrize(
+    ("escaped", "prompt"),
+    [
+        (r"\ud83d\ude00", "\U0001f600"),
+        (r"a\\\uD83D\uDE00\/", "a\\\U0001f600/"),
+        (r"a\\ud83d\\ude00", r"a\ud83d\ude00"),
+        (r"\u00e4\t", "\u00e4\t"),
+    ],
+)
+def test_a_json_manifest_is_read_as_json(context: Any, escaped: str, prompt: str) -> None:
+    """Most programs write signs beyond the first 65,536 in two escaped halves; YAML knows none."""
+    (job,) = context.jobs(f'[{{"prompt": "{escaped}"}}]', "m.json")
+    assert job.request.prompt == prompt
+    assert "is not JSON" in context.complaints('[{"prompt": "\\ud83d"}]', name="m.json")[0]
+
+
+def test_blanks_around_a_choice_are_none_of_it(context: Any) -> None:
+    """Whoever writes a table by hand writes a blank behind each comma; a prompt keeps its own."""
+    plain = (
+        "id,prompt,model,size,quality,n,output_format,operation\na,A lamp,gpt-image-2,1024x1024,low,2,webp,generate\n"
+    )
+    (job,) = context.jobs(plain, "m.csv")
+    (spaced,) = context.jobs(plain.replace(",", ", ").replace(" A", "A").replace("id, p", "id,p"), "m.csv")
+    assert (spaced.key, spaced.n) == (job.key, 2)

@@ -141,6 +141,14 @@ def test_xlsx_rows_are_text(context: Any) -> None:
     ]
 
 
+def test_bytes_that_are_no_text_are_told_as_such(context: Any) -> None:
+    """A row of a Parquet file has a line, and words a person understands."""
+    pq.write_table(pa.table({"a": [b"ok", b"\xff"]}), context.folder / "a.parquet")
+    good, bad = open_table(context.folder / "a.parquet", "a.parquet", Layout()).read()
+    assert isinstance(good, Row)
+    assert str(bad) == "a.parquet:2:1: error: a cell holds bytes that are no UTF-8 text"
+
+
 def test_hidden_rows_of_a_sheet_are_told(context: Any) -> None:
     """Whoever filters a sheet may think that only what is shown is read; other sheets do not count."""
     book = openpyxl.Workbook()

@@ -71,6 +71,13 @@ def _row(cells: tuple[Any, ...], found: Head, line: int) -> Read:
         return Problem(str(error), Place(found.file, line))
 
 
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise ValueError("a cell holds bytes that are no UTF-8 text") from None
+
+
 def text_of(value: Any) -> str:
     """Write a typed cell: whole numbers without a point, dates as ISO 8601, truth as TRUE and FALSE."""
     match value:
@@ -85,7 +92,7 @@ def text_of(value: Any) -> str:
         case datetime() | date() | time():
             return value.isoformat()
         case bytes():
-            return value.decode()
+            return _decoded(value)
         case list():
             nested = any(isinstance(item, list | dict | tuple) for item in value)
             return dumps(value, ensure_ascii=False, default=text_of) if nested else of_several(map(text_of, value))
