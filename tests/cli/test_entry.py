@@ -132,6 +132,23 @@ def test_usage_errors_say_what_to_do(give: Give, words: tuple[str, ...], said: s
 
 
 @pytest.mark.parametrize(
+    "words",
+    [("check", "{odd}.yaml"), ("run", "m.yaml", "--output", "{odd}"), ("status", "out/{odd}"), ("check", "m.yaml")],
+)
+def test_a_name_that_is_not_utf_8_is_refused_before_anything_is_drawn(
+    give: Give, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """Old disks and archives hold such names, and a ledger cannot; the folder one stands in counts too."""
+    odd = os.fsdecode(b"St\xfchle")
+    if words == ("check", "m.yaml"):
+        (tmp_path / odd).mkdir()
+        monkeypatch.chdir(tmp_path / odd)
+    ended = give(*(word.replace("{odd}", odd) for word in words))
+    assert (ended.status, ended.out) == (2, "")
+    assert "holds letters that are not UTF-8; rename" in ended.err
+
+
+@pytest.mark.parametrize(
     ("error", "status"),
     [
         (InputError("x"), Exit.INPUT),

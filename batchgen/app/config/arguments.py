@@ -70,13 +70,16 @@ def path(value: object) -> Path:
 
 
 def local(text: str) -> Path:
-    """Return the path, if it is of this machine and every name in it fits into a file system."""
+    """Return the path, if it is of this machine, every name in it fits into a file system, and a ledger can hold it."""
     if ADDRESS.match(text):
         raise ValueError(f"{_shown(text)} is an address; give a path of this machine, and --store for where images go")
     path = Path(text)
     for name in path.parts:
         if (size := len(os.fsencode(name))) > LONGEST_NAME:
             raise ValueError(f"a name has at most {LONGEST_NAME} bytes, not {size:,}")
+    for name in path.absolute().parts:
+        if name.encode(errors="ignore") != os.fsencode(name):
+            raise ValueError(f"{_shown(name)} holds letters that are not UTF-8; rename that file or folder")
     return path
 
 
