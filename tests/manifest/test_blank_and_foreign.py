@@ -62,9 +62,11 @@ def test_blank_cells_of_a_table_are_told_where_other_rows_have_some(told: Tell) 
 
 
 def test_a_check_for_duplicates_within_no_tag_is_told(told: Tell) -> None:
-    """It would find none, and say nothing."""
+    """It would compare none, and say nothing."""
     text = "checks: {duplicate: {within: skn}}\njobs: [{id: a, prompt: x, tags: {sku: b}}]\n"
-    assert told(text) == ["WARNING m.yaml:1 no job has the tag 'skn', so no duplicates are found; did you mean `sku`?"]
+    assert told(text) == [
+        "WARNING m.yaml:1 no job has the tag 'skn', so no image is compared with others; did you mean `sku`?"
+    ]
     assert told(text.replace("skn", "sku")) == []
 
 
