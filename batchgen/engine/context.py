@@ -3,19 +3,22 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from batchgen.engine.lane import Lane, Part
 from batchgen.engine.stop_reasons import StopReasons
+from batchgen.errors import StorageError
 from batchgen.executor.protocol import Executor
 from batchgen.ledger import Ledger
-from batchgen.model import Attempt, ImageRequest, Job, Quote, Settings, Stop, StoredImage
+from batchgen.model import Attempt, ImageRequest, Job, Quote, Settings, Stop, StopKind, StoredImage
 from batchgen.pricing import Offers
 from batchgen.runtime.change import first_of
 from batchgen.runtime.clock import Clock, Offload
 
 if TYPE_CHECKING:  # as in `lane`
     from batchgen.executor.batches import ProviderBatches
+
+T = TypeVar("T")
 
 
 class Note(Protocol):
@@ -123,6 +126,14 @@ class RunContext:
         lane.close(stop)
         if not others:
             self.stops.add(stop)
+
+    async def write(self, work: Callable[[], T]) -> T | None:
+        """Write into the books; a disk that refuses stops the run, and gives None."""
+        try:
+            return await self.offload(work)
+        except StorageError as error:
+            self.stops.add(Stop(StopKind.STORAGE, str(error)))
+            return None
 
     async def pause(self, seconds: float) -> None:
         """Wait; a stop of the run ends the wait."""

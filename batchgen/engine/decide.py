@@ -30,10 +30,7 @@ MOST_RESENDS = 8
 MOST_MODERATED = 1
 MOST_EMPTY = 1
 _OF_PROVIDER = frozenset(
-    {
-        *(Remedy.RESEND, Remedy.RETRY, Remedy.FAIL_JOB),
-        *(Remedy.PROBE_ACCOUNT, Remedy.STOP_ACCOUNT, Remedy.STOP_CONFIG),
-    }
+    {*(Remedy.RESEND, Remedy.RETRY, Remedy.FAIL_JOB), *(Remedy.PROBE_ACCOUNT, Remedy.STOP_ACCOUNT, Remedy.STOP_CONFIG)}
 )
 """What one provider says, and another may see otherwise."""
 _OTHER_THAN_ASKED = frozenset({CostFlag.MODEL_MISMATCH, CostFlag.SIZE_MISMATCH, CostFlag.QUALITY_MISMATCH})

@@ -14,7 +14,6 @@ from batchgen.engine.decide import MOST_MODERATED, Over, Tally
 from batchgen.engine.group_by_prompt import Prompts, group_by_prompt
 from batchgen.engine.job_status import job_status
 from batchgen.engine.lane import Lane, shares
-from batchgen.errors import StorageError
 from batchgen.ledger import Tried
 from batchgen.model import (
     NO_REASON,
@@ -42,10 +41,7 @@ from batchgen.runtime.clock import Offload
 
 MOST_TOP_UPS = 2
 UNTRIED = Tried()
-AWAY = {
-    SlotState.NOT_STARTED: Reason(ReasonCode.AWAITED),
-    SlotState.LOST_PAID: Reason(ReasonCode.ADDRESS_GONE),
-}
+AWAY = {SlotState.NOT_STARTED: Reason(ReasonCode.AWAITED), SlotState.LOST_PAID: Reason(ReasonCode.ADDRESS_GONE)}
 """What is said of paid images that are not here, where their last look says nothing."""
 
 
@@ -229,10 +225,7 @@ class JobRunner:
             for job, slots in marks:
                 ledger.images.mark(job.key, slots)
 
-        try:
-            await self.context.offload(write)
-        except StorageError as error:
-            self.context.stops.add(Stop(StopKind.STORAGE, str(error)))
+        await self.context.write(write)
 
     async def _fill(self, task: Task, claim: Claim, job: Job, slots: tuple[int, ...], tried: Tried) -> Filled:
         """One call for these slots, then calls for those that it left empty; what is open in the end, and why.
@@ -343,11 +336,7 @@ class JobRunner:
                 ledger.images.mark(job.key, decided)
             return job_status(job, ledger.jobs.known([job])[0])
 
-        try:
-            return await self.context.offload(write)
-        except StorageError as error:
-            self.context.stops.add(Stop(StopKind.STORAGE, str(error)))
-            return OutcomeKind.NOT_STARTED
+        return await self.context.write(write) or OutcomeKind.NOT_STARTED
 
 
 def split(price_lists: Sequence[PriceList], task: Task) -> list[tuple[Job, tuple[int, ...], Tried]]:

@@ -6,9 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from batchgen.limits.learned_rate import LearnedRate
-from batchgen.limits.rate_share import COOL_DOWN, RateShare
 from batchgen.limits.refusals import LATEST, Refusals
-from batchgen.limits.sliding_window import SlidingWindow, Start
+from batchgen.limits.sliding_window import COOL_DOWN, RateShare, SlidingWindow, Start
 from batchgen.limits.slots import CallWindow, Slots
 from batchgen.limits.start_queue import LATE, SharedPace, StartQueue, Weights
 from batchgen.limits.stop_gate import StopGate

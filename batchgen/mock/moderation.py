@@ -10,24 +10,13 @@ from typing import Any
 from aiohttp import web
 
 from batchgen.mock.config import MockConfig
+from batchgen.mock.data import text_of
 from batchgen.mock.listener import as_response
 from batchgen.mock.reply import Refused, Reply, as_json, missing_parameter, wrong_value
 from batchgen.mock.resolved_request import ResolvedRequest
 from batchgen.mock.seeded import draw
 
-LIVING_ARTISTS = (
-    "hayao miyazaki",
-    "makoto shinkai",
-    "david hockney",
-    "yayoi kusama",
-    "takashi murakami",
-    "gerhard richter",
-    "damien hirst",
-    "jeff koons",
-    "ai weiwei",
-    "banksy",
-    "greg rutkowski",
-)
+LIVING_ARTISTS = tuple(text_of("artists.txt").splitlines())
 MARK = "[moderated]"
 FLAGS = {"gore": "violence/graphic", "nude": "sexual", "hateful": "hate", "[flagged]": "illicit"}
 """Words that are flagged, each with its category."""

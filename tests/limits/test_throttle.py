@@ -8,7 +8,7 @@ import pytest
 
 from batchgen.limits import Limiter
 from batchgen.limits.limiter import LONGEST_PAUSE
-from batchgen.limits.rate_share import COOL_DOWN
+from batchgen.limits.sliding_window import COOL_DOWN
 from tests import virtual_time
 from tests.limits.simulation import Bucket, Crowd, Fixed, Policy, Sliding, limits, simulate, starts
 

@@ -7,12 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from batchgen.app.config.environment import (
-    check_authorities,
-    environment,
-    proxies_in,
-    without_core_files,
-)
+from batchgen.app.config.environment import check_authorities, environment, proxies_in, without_core_files
 from batchgen.app.config.lanes import access_to
 from batchgen.app.config.open_files import within_open_files
 from batchgen.app.config.options import Options
