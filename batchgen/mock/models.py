@@ -15,17 +15,7 @@ from typing import Any
 from batchgen.mock.data import made, tables_of
 
 THREE = ("1024x1024", "1024x1536", "1536x1024")
-TABLE = {
-    ("low", "1024x1024"): 272, ("low", "1024x1536"): 408, ("low", "1536x1024"): 400,
-    ("medium", "1024x1024"): 1056, ("medium", "1024x1536"): 1584, ("medium", "1536x1024"): 1568,
-    ("high", "1024x1024"): 4160, ("high", "1024x1536"): 6240, ("high", "1536x1024"): 6208,
-}  # fmt: skip
-BASES = {
-    "gpt-image-2": {"low": 16, "medium": 48, "high": 96},
-    "gpt-image-2.5": {"low": 16, "medium": 24, "high": 48, "xhigh": 64, "max": 96},
-}
-# The latest family was seen to use up to 4.25 times the tokens of 2.5 at low; here it takes all that is planned for.
-MORE = {"gpt-image-2.6": {"low": 5, "medium": 5}}
+TOKENS = tables_of("tokens.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +23,9 @@ class MockModel:
     """One model: its family decides tokens, `fidelity` the accepted input_fidelity values (none: refuse it).
 
     `table` gives the tokens of one image by its quality, `input_each` those of a reference image, `thoughts` those that
-    are charged beside an image, where no formula does. `ratios` are the
-    pixels of one size (1K) by aspect ratio. `per_token` is what its vendor asks in dollars per million: text
-    in, reference images in, images out; `per_thought` is the same for thoughts.
+    are charged beside an image, where no formula does. `ratios` are the pixels of one size (1K) by aspect ratio.
+    `per_token` is what its vendor asks in dollars per million: text in, reference images in, images out; `per_thought`
+    is the same for thoughts.
     """
 
     name: str = ""
@@ -67,11 +57,12 @@ class MockModel:
         if self.table:
             return self.table[quality]
         if not self.flexible:
-            return TABLE.get((quality, f"{width}x{height}"), TABLE[quality, "1536x1024"])
+            by_size: Mapping[str, int] = TOKENS["table"][quality]
+            return by_size.get(f"{width}x{height}", by_size["1536x1024"])
         family = "gpt-image-2.5" if self.family == "gpt-image-2.6" else self.family
-        base, long, short = BASES[family][quality], max(width, height), min(width, height)
-        tokens = ceil(base * round(base * short / long) * (2_000_000 + width * height) / 4_000_000)
-        return tokens * MORE.get(self.family, {}).get(quality, 1)
+        base, long, short = TOKENS["bases"][family][quality], max(width, height), min(width, height)
+        tokens: int = ceil(base * round(base * short / long) * (2_000_000 + width * height) / 4_000_000)
+        return tokens * int(TOKENS["more"].get(self.family, {}).get(quality, 1))
 
     def input_tokens(self, width: int, height: int, fidelity: str | None = None) -> int:
         """Count the tokens of one reference image."""
