@@ -117,13 +117,17 @@ def _reopened(
 
 
 def _has_one_more(slot: Slot, known: Known, choices: Choices) -> bool:
-    """Whether a slot that may be paid is asked for again: held, if the command says so; otherwise once in all runs."""
+    """Whether a slot that may be paid is asked for again: held, if the command says so; otherwise once in all runs.
+
+    An outage costs it no more than one of its tries, and that once: a provider may charge in every night of a long one.
+    """
     if slot.state is not SlotState.UNCERTAIN or choices.on_uncertain is OnUncertain.HOLD:
         return False
-    if choices.at_risk or slot.reason.code is ReasonCode.OUTAGE:
+    if choices.at_risk:
         return True
     tries = sum(tried.uncertain for index, tried in known.tried if index == slot.index)
-    return slot.reason.is_undecided and tries <= choices.max_uncertain
+    most = choices.max_uncertain + (slot.reason.code is ReasonCode.OUTAGE)
+    return slot.reason.is_undecided and tries <= most
 
 
 def _reason(

@@ -1,5 +1,6 @@
 """A call that may have been charged is made once more, over all runs; then its job is held until somebody decides."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,21 @@ def test_kills_in_flight_are_counted_too(tmp_path: Path, n: int) -> None:
         assert (ended.exit, bad_calls(here) + 1) == (7, 2)
         ended = here.run(manifest, on_uncertain=OnUncertain.RETRY)
         assert ended.exit == 0
+
+
+def test_an_outage_of_many_nights_is_paid_for_a_few_times_and_no_more(tmp_path: Path, n: int) -> None:
+    """A provider that charges and brings nothing: a job is asked for twice, once more after the outage, then held."""
+    with scene(tmp_path, Rule("status_502_html")) as here:
+        retry = {"base_seconds": 0.001, "cap_seconds": 0.002, "breaker_probe_seconds": [0.01, 0.01, 0.01]}
+        lamps = [{"id": f"lamp-{at}", "prompt": f"Lamp {at}", "n": n} for at in range(12)]
+        manifest = here.manifest(lamps, limits={"max_cost": 100, "concurrency": 4}, retry=retry)
+        assert here.run(manifest).exit == 6
+        for _ in range(6):
+            here.run(manifest)
+        asked = Counter(one["prompt"] for one in here.bill)
+        assert (len(asked), max(asked.values())) == (12, 3)
+        ended = here.run(manifest)
+        assert (ended.exit, ended.summary["jobs"]["held"], len(here.bill)) == (7, 12, asked.total())
 
 
 def scene(root: Path, *rules: Rule) -> Any:
