@@ -34,6 +34,8 @@ _UNREACHED = frozenset({521, 523, 525, 526})  # the CDN could not reach, or not 
 _OVERLOADED = frozenset({503, 529})
 _REFUSED = frozenset({400, 404, 405, 406, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 424, 426, 428, 431, 451})
 _AT_THE_DOOR = frozenset({401, 402, 403, 404, 405, 407, 429})
+_TURNED_AWAY = frozenset({"401", "402", "403", "429"})
+"""Statuses of key, money and pace, as gateways write them into answers that were begun with another status."""
 _ABOUT_MODEL = frozenset({400, 403, 404, 410, 422})
 """Statuses with which a provider refuses a model, and not the request."""
 _IN_ITS_PLACE = frozenset({Cause.PORTAL, Cause.NO_ENDPOINT, Cause.REDIRECT, Cause.PROXY_REFUSED})
@@ -211,7 +213,7 @@ def _broken(h: CallEvidence) -> str:
 
 def _complained(h: CallEvidence) -> Verdict:
     """Map an error inside a success as if it were the status; perhaps charged, so never repeated for free."""
-    verdict = _by_complaint(h)
+    verdict = _by_complaint(h) or _by_number(h)
     if verdict is None and h.complaint and h.complaint.bare:
         return _unknown(h)
     verdict = verdict or Verdict(Charge.MAYBE, Remedy.UNCERTAIN, _code(h, "error_in_answer"), _words(h))
@@ -219,6 +221,15 @@ def _complained(h: CallEvidence) -> Verdict:
     if remedy in {Remedy.WAIT, Remedy.RETRY, Remedy.RESEND}:
         remedy = Remedy.UNCERTAIN
     return replace(verdict, charge=Charge.MAYBE, remedy=remedy)
+
+
+def _by_number(h: CallEvidence) -> Verdict | None:
+    """Judge an error whose code is the status with which other calls are turned away; None for any other."""
+    names = h.complaint.names if h.complaint else ()
+    status = next((int(name) for name in names if name in _TURNED_AWAY), None)
+    if status is None:
+        return None
+    return replace(_client_fault(replace(h, status=status), status), message=_words(h))
 
 
 def _refused(h: CallEvidence) -> Verdict:

@@ -145,6 +145,13 @@ TABLE = [
     (200, says("rate_limit_exceeded"), {}, MAYBE, Remedy.UNCERTAIN, "rate_limit"),
     (200, says("insufficient_quota"), {}, MAYBE, Remedy.STOP_ACCOUNT, "insufficient_quota"),
     (200, says("invalid_api_key"), {}, MAYBE, Remedy.PROBE_ACCOUNT, "invalid_api_key"),
+    (200, says("402", "This request requires more credits"), {}, MAYBE, Remedy.STOP_ACCOUNT, "http_402"),
+    (200, says("402", "please recharge", bare=True), {"known": False}, MAYBE, Remedy.STOP_ACCOUNT, "http_402"),
+    (200, says("401", "no"), {}, MAYBE, Remedy.PROBE_ACCOUNT, "http_401"),
+    (200, says("403", "no"), {}, MAYBE, Remedy.PROBE_ACCOUNT, "http_403"),
+    (200, says("429", "too fast"), {}, MAYBE, Remedy.UNCERTAIN, "rate_limit"),
+    (200, says("403", "blocked by our content moderation"), {}, MAYBE, Remedy.MODERATED, "moderation_blocked"),
+    (200, says("500", "no"), {}, MAYBE, Remedy.UNCERTAIN, "error_in_answer"),
     (200, says("moderation_blocked", stage="input"), {}, MAYBE, Remedy.MODERATED, "moderation_blocked"),
     (200, says("model_not_found"), {}, MAYBE, Remedy.FAIL_JOB, "model_not_found"),
     # images are images, whatever else there is
