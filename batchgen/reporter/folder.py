@@ -14,9 +14,8 @@ from batchgen.ledger import Difference, ImageRow, JobRow, Ledger, Review
 from batchgen.reporter import accounts, page, shop_csv, tables, thumbs, xlsx
 from batchgen.reporter.acceptance import ACCEPTED, accepted
 from batchgen.reporter.comparison import COMPARISON
-from batchgen.reporter.csvfile import csv_file, csv_if_any, whole
 from batchgen.reporter.page_data import PageData, read
-from batchgen.reporter.parquet import parquet_file
+from batchgen.reporter.table_files import csv_file, csv_if_any, parquet_file, whole
 from batchgen.reporter.tables import Column, Taker, batches, totals, with_tags
 from batchgen.storage import Workspace
 from batchgen.storage.derived import Derivatives, Derived

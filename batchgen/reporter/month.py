@@ -14,7 +14,7 @@ from batchgen.money import MicroUSD, exact
 from batchgen.reporter import templates, xlsx
 from batchgen.reporter.accounts import wasted_words
 from batchgen.reporter.charts import Bar, bar, of_money
-from batchgen.reporter.csvfile import csv_file
+from batchgen.reporter.table_files import csv_file
 from batchgen.reporter.tables import COUNTED, MICRO_DOLLARS, TOTALS, Column, batches, with_tags
 from batchgen.reporter.templates import template
 from batchgen.storage import Workspace

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.ledger import JobRow
-from batchgen.reporter.csvfile import FORMULA, guarded, header, lines
+from batchgen.reporter.table_files import FORMULA, guarded, header, lines
 from batchgen.reporter.tables import IMAGES, JOBS, MODERATED, RERUN, USAGE, Column, with_tags
 
 PAYLOADS = [

@@ -20,7 +20,7 @@ from batchgen.ledger import Adopted, Judged, Ledger, Review, RunStart, Wanted
 from batchgen.ledger.runs import new_run_id
 from batchgen.model import ImageRequest, Job, Operation, Shard, Stems, StoredImage
 from batchgen.money import MicroUSD, split
-from batchgen.reporter.csvfile import unguarded
+from batchgen.reporter.table_files import unguarded
 from batchgen.runtime.clock import Clock, SystemClock
 from batchgen.storage import ImageStore, Workspace
 from batchgen.storage.durable import make_root

@@ -11,7 +11,7 @@ from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.ledger import Ledger, Reworded
 from batchgen.manifest.rows.table import Row
 from batchgen.manifest.rows.tables import open_table
-from batchgen.reporter.csvfile import unguarded
+from batchgen.reporter.table_files import unguarded
 
 MOST_BYTES = 64 * 1024 * 1024
 KEY = re.compile(r"[0-9a-f]{64}")

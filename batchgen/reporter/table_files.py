@@ -1,4 +1,8 @@
-"""Rows as CSV: UTF-8, one line feed after each row, no cell that a spreadsheet or a terminal takes for an order."""
+"""The files that tables are written to: CSV and Apache Parquet.
+
+CSV is UTF-8, with one line feed after each row, and no cell that a spreadsheet or a terminal takes for an order.
+Parquet has one row group per batch, so that memory stays flat.
+"""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -58,6 +62,26 @@ def csv_if_any(path: Path, columns: Sequence[Column[Any]]) -> Iterator[Taker]:
         yield take
     if path.stat().st_size == len(whole(columns, ())):
         path.unlink()
+
+
+@contextmanager
+def parquet_file(path: Path, columns: Sequence[Column[Any]]) -> Iterator[Taker]:
+    """Write a Parquet file; whole numbers are 64-bit integers, text is raw, units are with the fields."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+    schema = pa.schema(
+        [pa.field(one.name, kinds[one.kind], metadata={"unit": one.unit} if one.unit else None) for one in columns]
+    )
+
+    def add(rows: Sequence[Any]) -> None:
+        data = [[column.get(row) for row in rows] for column in columns]
+        arrays = [pa.array(values, type=field.type) for values, field in zip(data, schema, strict=True)]
+        writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+
+    with pq.ParquetWriter(path.absolute(), schema, compression="zstd") as writer:  # `a:b` would be an address
+        yield add
 
 
 class _Echo:
