@@ -1,13 +1,13 @@
 """The one place that writes: files are made beside the report and put in place together when all of them are whole."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from batchgen.errors import Place, StorageError
 from batchgen.ledger import Difference, ImageRow, JobRow, Ledger, Review
@@ -19,7 +19,9 @@ from batchgen.reporter.table_files import csv_file, csv_if_any, parquet_file, wh
 from batchgen.reporter.tables import Column, Taker, batches, totals, with_tags
 from batchgen.storage import Workspace
 from batchgen.storage.derived import Derivatives, Derived
-from batchgen.storage.workspace import REPORT, THUMBS, Stage
+from batchgen.storage.workspace import REPORT, THUMBS
+
+T = TypeVar("T")
 
 SMALL = THUMBS.removeprefix(f"{REPORT}/")
 MAY_BE_ABSENT = frozenset(
@@ -66,18 +68,37 @@ def write(
     seconds = max(thumbs.SECONDS, thumbs.SECONDS_EACH * drew)
     where, name = (joined.where, joined.name) if joined else (REPORT, workspace.name)
     derived = joined.derivatives if joined else Derivatives.of(workspace)
+
+    def make(stage: Path) -> tuple[accounts.Summary, PageData]:
+        with ledger.snapshot():
+            summary = accounts.read(ledger, run_id, name=name, root=None if joined else workspace.root)
+            small = partial(thumbs.make, workspace=workspace, store=store, home=f"{where}/{SMALL}", seconds=seconds)
+            return summary, _files(ledger, derived, stage, summary, small)
+
+    (summary, shown), files = put(workspace, where, make, MAY_BE_ABSENT)
+    report, images, jobs = workspace.root / where, shown.images, shown.jobs
+    return Written(report, report / "report.html", files, images.total, jobs.total, images.bytes, summary.as_json())
+
+
+def put(
+    workspace: Workspace, where: str, make: Callable[[Path], T], may_be_absent: Collection[str] = ()
+) -> tuple[T, tuple[Path, ...]]:
+    """Make files beside a report and put them in place, the page last: it names the others.
+
+    What is not there any more does not stay behind. StorageError when the folder refuses; the old report then stays.
+    """
     report = workspace.root / where
     try:
         with workspace.stage(where) as stage:
-            with ledger.snapshot():
-                summary = accounts.read(ledger, run_id, name=name, root=None if joined else workspace.root)
-                small = partial(thumbs.make, workspace=workspace, store=store, home=f"{where}/{SMALL}", seconds=seconds)
-                shown = _files(ledger, derived, stage.path, summary, small)
-            files = _publish(stage, report)
+            made = make(stage.path)
+            names = sorted((path.name for path in stage.path.iterdir()), key=lambda name: (name == "report.html", name))
+            for name in sorted({*may_be_absent}.difference(names)):
+                stage.withdraw(name)
+            for name in names:
+                stage.publish(name)
     except OSError as error:
         raise StorageError(f"the report cannot be written to {error.filename or report}: {error.strerror}") from error
-    images, jobs = shown.images, shown.jobs
-    return Written(report, report / "report.html", files, images.total, jobs.total, images.bytes, summary.as_json())
+    return made, tuple(report / name for name in names)
 
 
 def refresh(ledger: Ledger, workspace: Workspace, *, run_id: str) -> Written:
@@ -182,13 +203,3 @@ def _json(summary: accounts.Summary) -> str:
 def _texts(path: Path, pieces: Iterable[str]) -> None:
     with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         file.writelines(pieces)
-
-
-def _publish(stage: Stage, report: Path) -> tuple[Path, ...]:
-    """Put every file in place, the page last: it names the others. What is not there any more does not stay behind."""
-    made = sorted((path.name for path in stage.path.iterdir()), key=lambda name: (name == "report.html", name))
-    for name in sorted(MAY_BE_ABSENT.difference(made)):
-        stage.withdraw(name)
-    for name in made:
-        stage.publish(name)
-    return tuple(report / name for name in made)

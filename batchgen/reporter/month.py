@@ -8,12 +8,12 @@ from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
-from batchgen.errors import StorageError
 from batchgen.ledger import Month, MonthLine, Sums, Waste
 from batchgen.money import MicroUSD, exact
 from batchgen.reporter import templates, xlsx
 from batchgen.reporter.accounts import wasted_words
 from batchgen.reporter.charts import Bar, bar, of_money
+from batchgen.reporter.folder import put
 from batchgen.reporter.table_files import csv_file
 from batchgen.reporter.tables import COUNTED, MICRO_DOLLARS, TOTALS, Column, batches, with_tags
 from batchgen.reporter.templates import template
@@ -105,24 +105,19 @@ def write_month(
     month: Month, budgets: Sequence[Spending], workspace: Workspace, *, where: str, name: str
 ) -> tuple[Path, ...]:
     """Write `month-2026-11.csv`, `.xlsx` and `.html` into a folder of the workspace; the paths written."""
-    report = workspace.root / where
     base = f"month-{month.name}"
-    try:
-        with workspace.stage(where) as stage:
-            spent = _lines(month, stage.path / f"{base}.csv")
-            found = tuple(_budget(one, spent) for one in budgets)
-            days = _days(month)
-            waste = tuple(Waste(*one) for one in month.waste())
-            if xlsx.available():
-                _workbook(stage.path / f"{base}.xlsx", month, days, waste, found)
-            page = _page(month, name, days, waste, found)
-            (stage.path / f"{base}.html").write_text(page, encoding="utf-8", errors="backslashreplace", newline="")
-            made = sorted(path.name for path in stage.path.iterdir())
-            for file in made:
-                stage.publish(file)
-    except OSError as error:
-        raise StorageError(f"the report cannot be written to {error.filename or report}: {error.strerror}") from error
-    return tuple(report / file for file in made)
+
+    def make(stage: Path) -> None:
+        spent = _lines(month, stage / f"{base}.csv")
+        found = tuple(_budget(one, spent) for one in budgets)
+        days = _days(month)
+        waste = tuple(Waste(*one) for one in month.waste())
+        if xlsx.available():
+            _workbook(stage / f"{base}.xlsx", month, days, waste, found)
+        page = _page(month, name, days, waste, found)
+        (stage / f"{base}.html").write_text(page, encoding="utf-8", errors="backslashreplace", newline="")
+
+    return put(workspace, where, make)[1]
 
 
 def _lines(month: Month, path: Path) -> Counter[tuple[str, str]]:

@@ -7,8 +7,8 @@ woocommerce.com/document/product-csv-importer-exporter; Matrixify: matrixify.app
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
+from itertools import chain, groupby
+from operator import attrgetter, itemgetter
 from typing import Any
 from urllib.parse import quote
 
@@ -22,14 +22,6 @@ _WRITTEN = ":/?#[]@!$&'()*+,;=%-._~"
 """Characters that an address may hold as they are (RFC 3986); a percent sign is taken for the start of an escape."""
 ALT_LENGTH = 512
 """Characters that Shopify takes as alt text."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Unit:
-    """All images of one stock-keeping unit, as WooCommerce lists them: in one row."""
-
-    sku: str
-    images: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +66,7 @@ _MATRIXIFY: tuple[Column[_ProductImage], ...] = (
     Column("Variant Command", lambda one: "UPDATE" if one.variant else ""),
     Column("Variant Image", lambda one: one.url if one.variant else ""),
 )
-_WOOCOMMERCE: tuple[Column[_Unit], ...] = (Column("SKU", attrgetter("sku")), Column("Images", attrgetter("images")))
+_WOOCOMMERCE: tuple[Column[tuple[str, str]], ...] = (Column("SKU", itemgetter(0)), Column("Images", itemgetter(1)))
 
 
 def sheet(rows: Iterable[ListedRow], derivatives: Derivatives) -> tuple[Sequence[Column[Any]], Iterator[Any]]:
@@ -86,7 +78,7 @@ def sheet(rows: Iterable[ListedRow], derivatives: Derivatives) -> tuple[Sequence
     first = next(listed, None)
     if first is None:
         return SHOP, iter(())
-    every = _again(first, listed)
+    every = chain((first,), listed)
     match first.platform:
         case Platform.SHOPIFY:
             return _SHOPIFY, _products(every)
@@ -96,11 +88,6 @@ def sheet(rows: Iterable[ListedRow], derivatives: Derivatives) -> tuple[Sequence
             return _WOOCOMMERCE, _units(every)
         case _:
             return SHOP, every
-
-
-def _again(first: ListedRow, others: Iterator[ListedRow]) -> Iterator[ListedRow]:
-    yield first
-    yield from others
 
 
 def _derived(rows: Iterable[ListedRow], derivatives: Derivatives) -> Iterator[ListedRow]:
@@ -126,8 +113,8 @@ def _products(rows: Iterable[ListedRow]) -> Iterator[_ProductImage]:
             yield _ProductImage(handle, variant, image(row), position, row.alt[:ALT_LENGTH])
 
 
-def _units(rows: Iterable[ListedRow]) -> Iterator[_Unit]:
+def _units(rows: Iterable[ListedRow]) -> Iterator[tuple[str, str]]:
     """Join the addresses of each unit; a comma in one would end it."""
     address: Callable[[ListedRow], str] = lambda row: image(row).replace(",", "%2C")  # noqa: E731
     for sku, those in groupby(rows, attrgetter("sku")):
-        yield _Unit(sku, ", ".join(map(address, those)))
+        yield sku, ", ".join(map(address, those))

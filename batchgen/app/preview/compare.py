@@ -58,17 +58,8 @@ def gather(groups: dict[object, Group], item: Planned, price_list: PriceList) ->
     The one with the longest prompt stands for them: what it keeps to, all do.
     """
     request = item.job.request
-    kind = (
-        price_list.model_of(request),
-        request.operation,
-        request.params,
-        request.images,
-        request.mask,
-        text_tokens(request.prompt),
-        len(item.slots),
-        item.job.inherited,
-        item.job.route,
-    )
+    alike = price_list.model_of(request), request.form, text_tokens(request.prompt)
+    kind = (*alike, len(item.slots), item.job.inherited, item.job.route)
     known = groups.setdefault(kind, Group(item.job, len(item.slots)))
     known.times += 1
     if known.times == 1 or len(request.prompt) > len(known.job.request.prompt):

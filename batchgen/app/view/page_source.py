@@ -121,7 +121,7 @@ class OutputPage:
 
     def news(self, since: str, known: Known | None = None) -> News:
         told = {} if known is None else known
-        now, mark = _stamp(datetime.now(UTC)), self._mark()
+        now, mark = datetime.now(UTC).isoformat(), self._mark()
         moment = _moment(since)
         waits = known is not None and bool(self._withdrawn)
         if moment is None or (known is not None and self._quiet == (since, mark) and not waits):
@@ -188,7 +188,7 @@ class OutputPage:
         with self._making:
             seen, mark = self._seen, self._mark()
             if seen is None or (seen.mark != mark and time.monotonic() >= seen.until):
-                began, as_of = time.thread_time(), _stamp(datetime.now(UTC))
+                began, as_of = time.thread_time(), datetime.now(UTC).isoformat()
                 with opened(self.root, readonly=True) as (ledger, workspace, _):
                     kept = live.look(ledger, workspace.root)
                 until = time.monotonic() + SHARE * (time.thread_time() - began)
@@ -271,10 +271,6 @@ def _looks(path: Path) -> tuple[int, int]:
 
 def _version(row: ImageRow) -> tuple[Any, ...]:
     return (row.state, row.attempt_id, row.changed, row.review, row.note)
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.isoformat()
 
 
 def _moment(text: str) -> datetime | None:
