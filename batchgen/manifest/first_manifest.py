@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 
-from batchgen.manifest.guess import Columned, Guess, Role
+from batchgen.manifest.guess import Columned, Filter, Guess, Role
 from batchgen.text import safe
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -96,7 +96,7 @@ def _columns(guess: Guess, words: dict[Role, str]) -> Iterator[str]:
             yield f"    # {column.role}: the column of this name, {column.why}"
 
 
-def _filters(word: str, entries: tuple[tuple[str, str, str], ...]) -> Iterator[str]:
+def _filters(word: str, entries: tuple[Filter, ...]) -> Iterator[str]:
     if entries:
         yield f"    {word}:"
         yield from (f"      - {{{_quoted(column)}: {_quoted(value)}}}   # {why}" for column, value, why in entries)

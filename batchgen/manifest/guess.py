@@ -91,6 +91,10 @@ class Columned:
     why: str
 
 
+Filter = tuple[str, str, str]
+"""A column, what its cell is where rows are kept or left out, and why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Guess:
     """What a table seems to hold. `ids` are the columns that tell its rows apart; without any, none do."""
@@ -99,9 +103,9 @@ class Guess:
     names: tuple[str, ...] = ()
     """All columns of the table."""
     ids: tuple[str, ...] = ()
-    exclude: tuple[tuple[str, str, str], ...] = ()
+    exclude: tuple[Filter, ...] = ()
     """Column and value of rows that are no products, and why."""
-    only: tuple[tuple[str, str, str], ...] = ()
+    only: tuple[Filter, ...] = ()
     html: bool = False
     between_photos: str = ""
     """What separates several photos in one cell; empty where there is one."""
@@ -165,7 +169,7 @@ def _by_cells(names: Sequence[str], rows: Cells, found: Mapping[Role, Columned])
     return Columned(Role.TITLE, best, "by its cells, which read like names") if best and score(best) else None
 
 
-def _only(names: Sequence[str], rows: Cells) -> Iterator[tuple[str, str, str]]:
+def _only(names: Sequence[str], rows: Cells) -> Iterator[Filter]:
     """Keep one row of each product where others give it in further languages."""
     for column in names:
         values = {row.get(column, "").strip() for row in rows}
@@ -173,7 +177,7 @@ def _only(names: Sequence[str], rows: Cells) -> Iterator[tuple[str, str, str]]:
             yield column, "", "rows of other store views repeat the products"
 
 
-def _exclude(names: Sequence[str], rows: Cells) -> Iterator[tuple[str, str, str]]:
+def _exclude(names: Sequence[str], rows: Cells) -> Iterator[Filter]:
     for columns, values in LEFT_OUT.items():
         for column in names:
             if simple(column) in columns:
@@ -182,9 +186,7 @@ def _exclude(names: Sequence[str], rows: Cells) -> Iterator[tuple[str, str, str]
                     yield column, value, "these rows are not shown as products of their own"
 
 
-def _is_kept(
-    row: Mapping[str, str], only: Sequence[tuple[str, str, str]], exclude: Sequence[tuple[str, str, str]]
-) -> bool:
+def _is_kept(row: Mapping[str, str], only: Sequence[Filter], exclude: Sequence[Filter]) -> bool:
     left = any(row.get(column) == value for column, value, _ in exclude)
     return not left and all(row.get(column, "") == value for column, value, _ in only)
 

@@ -25,7 +25,7 @@ def command(context: Context, output: Path | None, *, cancel: str | None, as_jso
       batchgen batches --cancel all
     """
     from batchgen.app.output.batches import cancel_batches, list_batches
-    from batchgen.cli.render.batches import batch_table, batches_json, cancelled
+    from batchgen.cli.render.upkeep import batch_table, batches_json, cancelled
 
     folder = context.output(output)
     if cancel is None:

@@ -1,9 +1,10 @@
-"""What init and check say, and what looks after an output folder: verify, reconcile, resolve, adopt, prune, doctor."""
+"""What init and check say, and what looks after an output folder: batches, verify, reconcile, resolve, prune."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from batchgen.cli.render.table import MARGIN, number, paragraph, remark, sums, table, text
@@ -13,6 +14,7 @@ from batchgen.text import counted, safe, size_of
 
 if TYPE_CHECKING:  # each command loads the module that makes its own result, and none of the others
     from batchgen.app.output.adopt import AdoptResult
+    from batchgen.app.output.batches import Cancelled
     from batchgen.app.output.derive import DeriveResult
     from batchgen.app.output.maintain import ReconcileResult, VerifyResult
     from batchgen.app.output.prune import PruneResult
@@ -20,11 +22,15 @@ if TYPE_CHECKING:  # each command loads the module that makes its own result, an
     from batchgen.app.preview.doctor import Finding
     from batchgen.app.preview.from_export import Written
     from batchgen.app.review.decisions import ReviewResult
-    from batchgen.ledger import Held
+    from batchgen.ledger import BatchRow, Held
     from batchgen.manifest import ManifestSummary
 
 MOST_SHOWN = 20
 LONGEST_NAME = 60
+_BATCHES = (
+    *(text("id"), text("state"), number("lines"), number("done"), number("reserved"), number("confirmed")),
+    remark("about"),
+)
 
 
 def guessed(written: Written) -> str:
@@ -250,3 +256,72 @@ def count_findings(findings: Sequence[Finding]) -> str:
     bad = sum(finding.level == "bad" for finding in findings)
     doubtful = sum(finding.level == "warn" for finding in findings)
     return f"{counted(len(findings), 'thing')} examined: {bad} bad, {doubtful} doubtful. Nothing was spent.\n"
+
+
+def batch_table(rows: Sequence[BatchRow]) -> str:
+    """List batches, the oldest first."""
+    if not rows:
+        return "no batches\n"
+    return table(
+        _BATCHES,
+        [
+            (
+                row.id,
+                safe(row.word, 40),
+                row.lines,
+                row.completed,
+                exact(row.reserved),
+                exact(row.confirmed),
+                _about(row),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _about(row: BatchRow) -> str:
+    failed = f"; {row.failed:,} failed" if row.failed else ""
+    return f"{row.model}, {row.created.astimezone(UTC):%Y-%m-%d %H:%M} UTC{failed}"
+
+
+def batches_json(rows: Sequence[BatchRow]) -> dict[str, Any]:
+    """Spell batches out for scripts; money is in micro-dollars."""
+    return {
+        "batches": [
+            {
+                "id": row.id,
+                "provider_id": row.provider_id,
+                "state": safe(row.word, 40),
+                "route": "batch",
+                "model": row.model,
+                "endpoint": row.endpoint,
+                "lines": row.lines,
+                "images": row.images,
+                "completed": row.completed,
+                "failed": row.failed,
+                "reserved_micro_usd": row.reserved,
+                "confirmed_micro_usd": row.confirmed,
+                "created_at": _moment(row.created),
+                "ended_at": _moment(row.ended),
+            }
+            for row in rows
+        ]
+    }
+
+
+def cancelled(found: Sequence[Cancelled]) -> str:
+    """Say of each batch what may still come of it."""
+    return "".join(map(_cancelled, found)) or "no batch is at a provider\n"
+
+
+def _cancelled(one: Cancelled) -> str:
+    if one.refused:
+        return paragraph(f"{one.batch.id}: not cancelled: {safe(one.refused, 300)}")
+    return paragraph(
+        f"{one.batch.id}: being cancelled. What is drawn by then still comes and is charged, at most "
+        f"{exact(one.batch.reserved)}; the next run collects it, and the rest is free."
+    )
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if moment else None
