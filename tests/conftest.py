@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -36,8 +36,16 @@ def pytest_xdist_auto_num_workers() -> int:
     return (3 * len(os.sched_getaffinity(0)) + 1) // 2
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, object, object]:
+    """Mark what is run with the slow ones alone; whatever order the others got, begin with the longest."""
+    _sample(items)
+    result = yield
+    items.sort(key=lambda item: item.get_closest_marker("first") is None)
+    return result
+
+
+def _sample(items: list[pytest.Item]) -> None:
     """Mark as slow the cases of a law beyond those that its mark `sample` keeps, spread evenly, always the same."""
     laws = defaultdict[tuple[str, str], list[pytest.Item]](list)
     for item in items:

@@ -48,6 +48,7 @@ def is_flat(root: Path, lines: int) -> None:
     assert peak(root, "large", lines) - small <= MOST_MORE
 
 
+@pytest.mark.first
 def test_memory_is_flat_over_a_large_output(tmp_path: Path) -> None:
     """A hundred megabytes, which would show."""
     is_flat(tmp_path, 13)

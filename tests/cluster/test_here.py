@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cluster.conftest import NODES_KEY, has_ray, quiet
 from tests.patience import PATIENCE
 
@@ -44,6 +46,7 @@ def files(folder: Path) -> list[str]:
     return sorted(name for name in found if "/runs/" not in name)
 
 
+@pytest.mark.first
 @has_ray
 def test_all_cores_of_this_machine_draw_what_one_process_draws(tmp_path: Path) -> None:
     """The same images, the same report, the same money; nothing of Ray is printed."""

@@ -23,6 +23,7 @@ def scene(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield Scene(tmp_path, commands)
 
 
+@pytest.mark.first
 def test_an_old_ledger_gives_what_it_gave_to_the_version_that_wrote_it(scene: Scene) -> None:
     """Every state is read as it was, what was paid is finished, and only decisions buy anything."""
     different = fixture.difference(fixture.read("ledger-0.1.0"), perform(scene))

@@ -18,6 +18,7 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
         yield started
 
 
+@pytest.mark.first
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_sample_run_does_what_it_did_when_it_was_recorded(name: str, tmp_path: Path, commands: Commands) -> None:

@@ -393,6 +393,7 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused(context: Any) -> None:
         open_table(path, "r.xlsx")
 
 
+@pytest.mark.first
 def test_a_row_far_below_is_refused_and_not_filled_up_to(context: Any) -> None:
     """A sheet that claims a row beyond all sheets ends there."""
     path = context.folder / "r.xlsx"

@@ -77,6 +77,7 @@ def test_every_file_of_the_package_is_packed() -> None:
     }
 
 
+@pytest.mark.first
 def test_the_wheel_is_whole_and_runs_with_its_libraries_alone(installed: Path, tmp_path: Path) -> None:
     """Code and data are there, byte by byte; it tells its version and its schema, and draws two jobs on the mock."""
     (package,) = installed.glob("lib/python*/site-packages/batchgen")
