@@ -32,6 +32,8 @@ check: setup
 	$(BIN)/vulture
 	$(BIN)/deptry .
 
+# Processes that tests start, a hundred of them, compile nothing again, whatever the shell says of such files.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: setup
 	$(BIN)/pytest -n auto -m "not slow" $(COVERAGE) $(TESTS)
 
