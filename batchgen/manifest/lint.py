@@ -30,13 +30,18 @@ _HTML = re.compile(
 )
 _ENTITY = re.compile(r"&(?:nbsp|amp|quot|lt|gt|apos|[a-z]{1,6}uml|#\d{1,6}|#x[0-9a-f]{1,6});", re.IGNORECASE)
 _SHEET_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!)")
+# UTF-8 read as cp1252, `\u00c3\u00bc` for `\u00fc` and `\u00e2\u20ac\u2122` for `\u2019`, and what no encoding gave.
+_SALAD = re.compile(
+    "\ufffd|\u00e2\u20ac|[\u00c2\u00c3][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013\u2014\u2018-\u201e"
+    "\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2122]"
+)
 _LIVING = (
     *("Hayao Miyazaki", "Makoto Shinkai", "Greg Rutkowski", "Takashi Murakami", "Yayoi Kusama", "Banksy"),
     *("Damien Hirst", "Jeff Koons", "Yoshitaka Amano", "Annie Leibovitz", "Tim Burton", "Beeple", "Loish"),
 )
 _MODERATED = re.compile(rf"\b(?:{'|'.join(_LIVING)})\b".replace(" ", r"\s+"), re.IGNORECASE)
 _SURNAMES = tuple(name.split()[-1].lower() for name in _LIVING)
-_MARKS = re.compile(r"[{$%\[<(&#]")
+_MARKS = re.compile("[{$%\\[<(&#\u00c2\u00c3\u20ac\ufffd]")
 """What begins anything of another tool or file, but for two lines or dashes; most prompts have none."""
 _LONG = 400
 """Letters up to which a prompt is looked at whole, and a sentence is remembered."""
@@ -100,13 +105,15 @@ def _of_other_tools(prompt: str) -> Iterator[str]:
 
 
 def _of_other_files(prompt: str) -> Iterator[str]:
-    """Doubt what a web page or a spreadsheet left in a cell."""
+    """Doubt what a web page, a spreadsheet or another encoding left in a cell."""
     if "<" in prompt and (tag := _HTML.search(prompt)):
         yield f"{shown(tag[0])} is drawn as plain text: take HTML out with the filter `striptags`"
     elif "&" in prompt and (entity := _ENTITY.search(prompt)):
         yield f"{shown(entity[0])} is drawn as plain text: read HTML with the filter `striptags`"
     if "#" in prompt and (broken := _SHEET_ERROR.search(prompt)):
         yield f"{shown(broken[0])} is drawn as plain text: it is what a spreadsheet shows where a formula is wrong"
+    if salad := _SALAD.search(prompt):
+        yield f"{shown(salad[0])} is drawn as it stands: it is a letter of another encoding, misread; export UTF-8"
 
 
 def _length(job: Job, length: int, limit: int, provider: str) -> Problem:

@@ -299,6 +299,6 @@ def _id(text: str) -> str:
     if len(written) > MAX_ID:
         raise _WrongFieldError("id", f"the id is longer than {MAX_ID} characters")
     if written.startswith("@") or not written.isprintable():
-        message = f"{shown(text)} cannot be an id: no `@` at its start, no line breaks or control characters"
+        message = f"{shown(text)} cannot be an id: no `@` at its start, no line breaks, and no signs that nobody sees"
         raise _WrongFieldError("id", message)
     return written

@@ -85,7 +85,8 @@ def _values(detail: ErrorDetails) -> str:
     told = detail.get("ctx", {})
     if detail["type"] == "bool_parsing":
         return "true or false"
-    return PATTERNS.get(str(told.get("pattern")), str(told.get("expected", "")) if detail["type"] == "enum" else "")
+    listed_here = str(told.get("expected", "")) if detail["type"] in {"enum", "literal_error"} else ""
+    return PATTERNS.get(str(told.get("pattern")), listed_here)
 
 
 def _instead(path: Path, meant: Path | None) -> str:

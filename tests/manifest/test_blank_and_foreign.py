@@ -92,6 +92,11 @@ def test_what_yaml_takes_for_a_comment_and_may_be_meant_is_told(told: Tell, yaml
     [
         *(("A $name lamp", "$name"), ("A { name } lamp", "{ name }"), ("A %s lamp", "%s"), ("A <NAME> lamp", "<NAME>")),
         *(("A #REF! lamp", "#REF!"), ("A lamp of #N/A", "#N/A"), ("A lamp #1, #NAME and #value", "")),
+        *(("A St\u00c3\u00bchl", "\u00c3\u00bc"), ("It\u00e2\u20ac\u2122s", "\u00e2\u20ac"), ("B\ufffdr", "\ufffd")),
+        *(
+            ("\u00c3\u0178 and 20 \u00c2\u00b0C", "\u00c3\u0178"),
+            ("S\u00c3O ch\u00e2teau \u20ac 5, \u00c2ge d\u2019or", ""),
+        ),
         *(("A [PRODUCT NAME] lamp", "[PRODUCT NAME]"), ("100% silk for $5 [soft light] <3 {a: b}", "")),
     ],
 )

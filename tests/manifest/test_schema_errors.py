@@ -51,6 +51,7 @@ MISTAKES = {
     ),
     "a colour by name": ("checks: {background: {color: white}}\n" + OK, "m.yaml:1:30", "a colour such as #ffffff"),
     "no store": ("output: {store: 's3//b'}\n" + OK, "m.yaml:1:17", "an address such as s3://bucket/folder"),
+    "a single choice": ("canary: {per: sku}\n" + OK, "m.yaml:1:15", "`per` is 'template', not 'sku'"),
     "neither true nor false": ("stream: maybe\n" + OK, "m.yaml:1:9", "`stream` is true or false, not 'maybe'"),
     "decimal comma": ("limits: {max_cost: 1,50}\n" + OK, "m.yaml:1:22", "write decimals with a point, such as 1.50"),
     "no-break space": (JOB + "size\u00a0: 1x1\n", "m.yaml:3:5", "a sign stands in it that only looks like a blank"),
