@@ -177,3 +177,13 @@ def test_a_stranger_in_an_images_place_keeps_no_other_line_waiting(scene: Rehear
     assert ended.exit == 0, ended.summary
     assert created(scene) == 1
     adds_up(scene, ended)
+
+
+@pytest.mark.parametrize("fault", ["status_500", "429_rate"])
+def test_a_run_that_waits_does_not_ask_for_ever(scene: Rehearsal, fault: str) -> None:
+    """Where batch after batch brings nothing, for nothing, the rest is for a later run."""
+    manifest = scene.manifest(jobs(1, words=f"[[mock: fault={fault}]]"))
+    ended = scene.run(manifest, clock=QuickClock(), wait=True)
+    assert ended.exit == 3, ended.summary
+    assert (scene.billed, ended.money["at_risk_micro_usd"]) == (0, 0)
+    assert created(scene) < 25

@@ -32,6 +32,10 @@ from batchgen.runtime.garbage import rare_collections
 from batchgen.runtime.signals import NAMES, Interrupted, handled
 from batchgen.text import counted
 
+MOST_FRUITLESS = 20
+"""Batches that may end one after the other without an image, before a run that waits submits no more: a queue that is
+full is halved so often."""
+
 
 @dataclass(frozen=True)
 class RunLoop:
@@ -187,16 +191,21 @@ class RunLoop:
     async def _submit(self, context: RunContext, worker: JobRunner) -> None:
         """Ask for what is wanted in batches, and by calls for what is drawn so.
 
-        Where the run waits for the batches, it asks again for what they did not bring.
+        Where the run waits for the batches, it asks again for what they did not bring, as long as some of them bring
+        images; then it leaves the rest to the next run.
         """
         run, submitter, collector = self.run, BatchSubmitter(context), BatchCollector(context)
+        stored, fruitless = run.meter.images_stored, 0
         while True:
-            async for outcome in submitter.submit(self.tasks.left(again=True, sync=False)):
-                self.tasks.finished(outcome)
+            if fruitless < MOST_FRUITLESS:
+                async for outcome in submitter.submit(self.tasks.left(again=True, sync=False)):
+                    self.tasks.finished(outcome)
             await self._perform_some(context, worker)
             run.meter.state = AT_PROVIDER
             if not run.waits or not await collector.wait():
                 return
+            fruitless = fruitless + 1 if run.meter.images_stored == stored else 0
+            stored = run.meter.images_stored
 
     async def _perform_some(self, context: RunContext, worker: JobRunner) -> None:
         """Draw by calls what is drawn so beside batches."""
