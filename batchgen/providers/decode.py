@@ -14,7 +14,7 @@ from typing import Any
 
 from batchgen.numerous import numerous
 from batchgen.providers.base64_span import Base64Reader, Base64Span, DecodeError, Parts
-from batchgen.providers.image_bytes import LEAD, begins_image_text
+from batchgen.providers.image_bytes import LEAD, begins_address, begins_image_text
 from batchgen.providers.json_text import parse
 from batchgen.providers.whole_answer import Found, read_whole
 
@@ -251,9 +251,7 @@ class Decoder:
         in_list = self._stack[-1:] == [b"["]
         if self._last != b":" and not in_list:
             return
-        if not in_list and self._key in self._fields.base64:
-            self._open_run()
-        elif in_list or self._key not in self._fields.prose:
+        if in_list or self._key not in self._fields.prose:
             self._read = Decoder._peek
 
     def _open_run(self) -> None:
@@ -272,7 +270,8 @@ class Decoder:
         if len(lead) < LEAD and b'"' not in lead:
             self._carry = lead
             return self._end
-        if self._is_image(lead):
+        named = self._stack[-1:] != _LIST and self._key in self._fields.base64
+        if self._is_image(lead) or (named and not begins_address(lead)):
             self._open_run()
         else:
             self._read = Decoder._string

@@ -7,6 +7,7 @@ LEAD = 32
 """Bytes, or letters of base64, that are enough to tell."""
 
 _BOXES = frozenset({b"avif", b"avis", b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"})
+_ADDRESS = re.compile(rb"\s*https?:", re.IGNORECASE | re.ASCII)
 _LETTERS = re.compile(rb"[A-Za-z0-9+/_\-]{16}")
 STANDARD = bytes.maketrans(b"-_", b"+/")
 """From the URL-safe alphabet of RFC 4648, section 5."""
@@ -33,3 +34,8 @@ def begins_image_text(lead: bytes) -> bool:
         return begins_image(binascii.a2b_base64(letters.group().translate(STANDARD)))
     except binascii.Error:
         return False
+
+
+def begins_address(lead: bytes | bytearray) -> bool:
+    """Whether the text of a JSON string begins as an address, which some gateways give under the name of base64."""
+    return _ADDRESS.match(lead) is not None

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from batchgen.providers.base64_span import DecodeError
-from batchgen.providers.image_bytes import LEAD, begins_image_text
+from batchgen.providers.image_bytes import LEAD, begins_address, begins_image_text
 from batchgen.providers.json_text import parse_beginning
 
 MOST = 256 * 1024
@@ -46,7 +46,7 @@ def read_whole(
     pieces, spans, done, opening = list[bytes | bytearray](), list[tuple[int, int]](), 0, _opening(names)
     while begun := opening.search(data, done):
         start, end = begun.end(), data.find(b'"', begun.end())
-        if end < 0:
+        if end < 0 or begins_address(data[start : start + LEAD]):
             return None
         pieces += (data[done : start - 1], b"%d" % (first + len(spans)))
         spans.append((start, end))

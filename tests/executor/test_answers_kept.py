@@ -26,6 +26,16 @@ async def test_bytes_that_nobody_can_read_are_kept_whole_and_once(world: Any, ki
     assert [part for part in kept(world, receipt) if len(part) > 1024] == [data]
 
 
+@pytest.mark.parametrize("piece", [0, 1])
+@pytest.mark.parametrize("beside", ["", "\\u00e9"])
+async def test_an_address_under_the_name_of_base64_is_an_address(world: Any, kit: Any, piece: int, beside: str) -> None:
+    """A gateway that pays no heed to how images were asked for; whatever else stands in the answer."""
+    body = f'{{"data": [{{"b64_json": "{world.server.url}/a.png", "revised_prompt": "{beside}"}}]}}'.encode()
+    receipt = await world.execute(world.attempt(), kit.sends(kit.response(body), piece))
+    assert [one.url for one in receipt.remote] == [f"{world.server.url}/a.png"]
+    assert receipt.verdict.code == "ok"
+
+
 async def test_an_image_under_names_that_nobody_knows_is_an_image(world: Any, kit: Any) -> None:
     """Also a large one in lines of its own, deep below."""
     image = kit.image()
