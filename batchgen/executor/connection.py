@@ -109,8 +109,8 @@ class Connections:
             transport = await loop.start_tls(line.transport, secured, context, server_hostname=host)
         except OSError as error:
             raise NotConnectedError(f"no secure connection to {host}:{port}: {error}", error) from error
-        if transport is None:
-            raise aiohttp.ClientConnectionResetError("the connection was closed")
+        if transport is None or transport.is_closing():  # cut before anything of the handshake was sent
+            raise NotConnectedError(f"no secure connection to {host}:{port}: it was closed", cause=Cause.CUT)
         secured.connection_made(transport)
         return secured
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,9 +14,11 @@ from typing import Any, cast
 import pytest
 
 from batchgen.executor.body import Body
-from batchgen.executor.connection import HEAD_START, address, first_open
+from batchgen.executor.connection import HEAD_START, Connections, address, first_open
+from batchgen.executor.network_cause import NotConnectedError, network_cause
+from batchgen.executor.proxies import Proxies
 from batchgen.executor.response_protocol import PIECE, Idle, ResponseProtocol, request_head
-from batchgen.model import Charge
+from batchgen.model import Cause, Charge
 from batchgen.runtime import event_loop
 from tests import virtual_time
 
@@ -132,6 +136,33 @@ def test_a_name_in_letters_of_the_world_is_spelled_as_it_resolves() -> None:
     """The path stays as it was written."""
     url = address("https://b\u00fccher.example:8443/v1/%2Fx")
     assert str(url) == "https://xn--bcher-kva.example:8443/v1/%2Fx"
+
+
+def test_a_line_that_is_cut_before_the_handshake_is_told_as_cut() -> None:
+    """Whether the loop heard of it already or not."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                listener.accept()[0].close()
+
+    async def causes() -> set[Cause]:
+        connections, found = Connections(Proxies(), ssl.create_default_context(), 60), set[Cause]()
+        for _ in range(30):
+            with pytest.raises(NotConnectedError) as error:
+                await connections.open(f"https://127.0.0.1:{listener.getsockname()[1]}/v1")
+            found.add(network_cause(error.value))
+        return found
+
+    server = threading.Thread(target=serve)
+    server.start()
+    with asyncio.Runner(loop_factory=event_loop.loop) as runner:
+        found = runner.run(causes())
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    server.join(10)
+    assert found == {Cause.CUT}
 
 
 def test_a_server_that_floods_leaves_others_their_turn() -> None:
