@@ -17,14 +17,6 @@ PARAMS = frozenset(
 )
 """Parameters of a request beside model, prompt, n and input images; who takes which is the provider's business."""
 
-CHOICES = frozenset(
-    {
-        *("model", "size", "quality", "background", "moderation", "output_format", "input_fidelity", "complexity"),
-        *("svg_model", "svg_effort"),
-    }
-)
-"""Words whose value is one of several: blanks around it, as behind the commas of a table, are none of it."""
-
 FILES = frozenset({"reference_image", "markup"})
 """Parameters whose value is the path of an image."""
 

@@ -12,7 +12,7 @@ from batchgen.errors import InputError, Place, Problem
 from batchgen.manifest.inputs import BadInputError, Inputs
 from batchgen.manifest.key import FormOfKey, form_of_key
 from batchgen.manifest.listing import ListingTemplate
-from batchgen.manifest.names import CHOICES, FILES, INTEGERS, NAMES, NO_PARAMS, did_you_mean, shown
+from batchgen.manifest.names import FILES, INTEGERS, NAMES, NO_PARAMS, did_you_mean, shown
 from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.template_text import TemplateError
 from batchgen.runtime.memo import kept
@@ -99,7 +99,7 @@ def whole_number(name: str, text: str) -> int:
 def operation(text: str) -> model.Operation:
     """Read an operation; ValueError when it is none."""
     try:
-        return model.Operation(text.strip())
+        return model.Operation(text)
     except ValueError:
         raise ValueError(
             f"`operation` is generate, edit or variation, not {shown(text)}{did_you_mean(text, model.Operation)}"
@@ -240,12 +240,12 @@ def _n(text: str, output: PathTemplate) -> int:
 
 
 def _form(draft: RenderedRow, inputs: Inputs) -> model.Form:
-    texts = {name: text.strip() if name in CHOICES else text for name, text in draft.texts.items()}
+    texts = draft.texts
     images = tuple([_image("images", word, inputs) for word in draft.images])
     mask = _image("mask", texts["mask"], inputs) if "mask" in texts else None
     files = tuple([(name, _file(name, texts[name], inputs)) for name in _FILES if name in texts])
     params = {name: text for name, text in texts.items() if name not in NO_PARAMS}
-    params |= {name: str(_read(name, params[name])) for name in INTEGERS & params.keys()}
+    params |= {name: str(_read(name, text)) for name, text in params.items() if name in INTEGERS}
     usual = model.Operation.EDIT if images else model.Operation.GENERATE
     wanted = _read("operation", texts["operation"]) if "operation" in texts else usual
     _fits(wanted, draft, images, mask)

@@ -150,6 +150,14 @@ def test_a_bad_row_does_not_hide_the_others(context: Any) -> None:
     ]
 
 
+def test_what_is_wrong_in_a_row_is_told_in_the_order_of_its_columns(context: Any) -> None:
+    """It is the same in every run."""
+    names = ["frame_count", "output_compression", "frame_duration_ms"]
+    for columns in (names, names[::-1]):
+        problems = context.items(f"prompt,{','.join(columns)}\nx,a,b,c\n", "m.csv")
+        assert [str(problem).split("`")[1] for problem in problems] == columns
+
+
 def test_a_row_that_lacks_a_name_is_a_problem(context: Any) -> None:
     """JSONL rows may differ: one that lacks a used name says so at its line."""
     context.write("r.jsonl", '{"a": 1}\n{"b": 2}\n')

@@ -114,11 +114,9 @@ def test_a_json_manifest_is_read_as_json(context: Any, escaped: str, prompt: str
     assert "is not JSON" in context.complaints('[{"prompt": "\\ud83d"}]', name="m.json")[0]
 
 
-def test_blanks_around_a_choice_are_none_of_it(context: Any) -> None:
-    """Whoever writes a table by hand writes a blank behind each comma; a prompt keeps its own."""
-    plain = (
-        "id,prompt,model,size,quality,n,output_format,operation\na,A lamp,gpt-image-2,1024x1024,low,2,webp,generate\n"
-    )
-    (job,) = context.jobs(plain, "m.csv")
-    (spaced,) = context.jobs(plain.replace(",", ", ").replace(" A", "A").replace("id, p", "id,p"), "m.csv")
-    assert (spaced.key, spaced.n) == (job.key, 2)
+def test_blanks_around_a_value_are_part_of_it(context: Any) -> None:
+    """They are sent, and hashed: an image that was drawn so is never bought again."""
+    (plain,) = context.jobs("prompt,size\nx,01x1\n", "m.csv")
+    (spaced,) = context.jobs("prompt,size\nx, 01x1\n", "m.csv")
+    assert spaced.request.params == (("size", " 01x1"),)
+    assert spaced.key != plain.key
