@@ -73,10 +73,13 @@ class Composer:
         return tuple(self._block(job, index, defaults) for index, job in enumerate(self._form.jobs))
 
     def _doubt_duplicates(self) -> None:
-        """Doubt a check for duplicates within a tag that no job has: it would compare none."""
+        """Doubt a check for duplicates within a tag that no job has: it would compare none.
+
+        What is wrong in tags is told alone.
+        """
         check = self._form.checks.duplicate if self._form.checks else None
         known = {name for job in self._form.jobs for name in job.tags or {}}
-        if check and check.within not in known:
+        if check and check.within not in known and not any("tags" in words for words in self._lacking.values()):
             message = f"no job has the tag {shown(check.within)}, so no image is compared with others"
             hint = (
                 did_you_mean(check.within, known) or f'; write tags: {{{check.within}: "{{{{ ... }}}}"}} into the job'

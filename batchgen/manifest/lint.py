@@ -31,8 +31,9 @@ _HTML = re.compile(
 _ENTITY = re.compile(r"&(?:nbsp|amp|quot|lt|gt|apos|[a-z]{1,6}uml|#\d{1,6}|#x[0-9a-f]{1,6});", re.IGNORECASE)
 _SHEET_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!)")
 # UTF-8 read as cp1252, `\u00c3\u00bc` for `\u00fc` and `\u00e2\u20ac\u2122` for `\u2019`, and what no encoding gave.
+# Dashes and quotation marks are left out behind the capitals: Portuguese has them there, too.
 _SALAD = re.compile(
-    "\ufffd|\u00e2\u20ac|[\u00c2\u00c3][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013\u2014\u2018-\u201e"
+    "\ufffd|\u00e2\u20ac|[\u00c2\u00c3][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc"
     "\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2122]"
 )
 _LIVING = (

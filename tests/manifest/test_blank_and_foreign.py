@@ -68,6 +68,8 @@ def test_a_check_for_duplicates_within_no_tag_is_told(told: Tell) -> None:
         "WARNING m.yaml:1 no job has the tag 'skn', so no image is compared with others; did you mean `sku`?"
     ]
     assert told(text.replace("skn", "sku")) == []
+    wrong = told(text.replace("{sku: b}", "{skn: [1]}"))
+    assert [said.split()[0] for said in wrong] == ["ERROR"]
 
 
 @pytest.mark.parametrize(
@@ -95,6 +97,7 @@ def test_what_yaml_takes_for_a_comment_and_may_be_meant_is_told(told: Tell, yaml
         *(("A St\u00c3\u00bchl", "\u00c3\u00bc"), ("It\u00e2\u20ac\u2122s", "\u00e2\u20ac"), ("B\ufffdr", "\ufffd")),
         *(
             ("\u00c3\u0178 and 20 \u00c2\u00b0C", "\u00c3\u0178"),
+            ("\u201cBOM DIA, MANH\u00c3\u201d, MA\u00c7\u00c3\u2014fruta", ""),
             ("S\u00c3O ch\u00e2teau \u20ac 5, \u00c2ge d\u2019or", ""),
         ),
         *(("A [PRODUCT NAME] lamp", "[PRODUCT NAME]"), ("100% silk for $5 [soft light] <3 {a: b}", "")),
