@@ -68,7 +68,11 @@ def laid_on(image: "Image", ground: Colour) -> "Image":
 
 def in_eight_bits(image: "Image") -> "Image":
     """Bring grey of 16 bits to 8: any other way Pillow cuts off what is above 255, which makes an image white."""
-    return image.convert("I").point(lambda value: value / 257).convert("L") if image.mode in GREY_16 else image
+    if image.mode not in GREY_16:
+        return image
+    eight = image.convert("I").point(lambda value: value / 257).convert("L")
+    # Files of 32 bits come in mode I, too: one that would be black all over holds 8 bits.
+    return image.convert("L") if image.mode == "I" and not eight.getbbox() else eight
 
 
 def border_off(image: "Image", wanted: Colour, tolerance: int = TOLERANCE) -> float:

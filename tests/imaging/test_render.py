@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
+from batchgen.imaging.measures import in_eight_bits
 from batchgen.imaging.presets import presets
 from batchgen.imaging.render import Derivative, Flag, Original, UnreadableError, extension, largest_edge
 from batchgen.model import Fit, Metadata, Prepare, Recipe
@@ -187,6 +188,13 @@ def test_grey_of_sixteen_bits_is_as_bright_as_it_looks(kind: str, mode: str, tmp
         assert isinstance(data, bytes)
         with Image.open(BytesIO(data)) as seen:
             assert seen.convert("L").getpixel((16, 16)) == pytest.approx(30_000 / 257, abs=3)
+
+
+@pytest.mark.parametrize(("mode", "value", "bright"), [("I", 200, 200), ("I", 30_000, 117), ("I;16", 200, 1)])
+def test_grey_of_32_bits_may_hold_8_of_them(mode: str, value: int, bright: int) -> None:
+    """It is as bright as its values say; of 16 bits, all count."""
+    image = Image.new("I", (4, 4), value).convert(mode)
+    assert in_eight_bits(image).getpixel((1, 1)) == pytest.approx(bright, abs=1)
 
 
 @pytest.mark.parametrize("profile", [SRGB, b"no profile at all" * 20])

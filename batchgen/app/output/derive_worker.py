@@ -77,7 +77,7 @@ def make(task: Task) -> Made:
         else:
             about = (wish.recipe.name, wish.digest, task.source, task.sha256, wish.path, len(done.data))
             made.append(Derived(*about, done.width, done.height, tuple(flag.value for flag in done.flags)))
-    return Made(task.source, task.sha256, tuple(made), "; ".join(whys), measured)
+    return Made(task.source, task.sha256, tuple(made), "; ".join(dict.fromkeys(whys)), measured)
 
 
 def _why(error: Exception) -> str:
