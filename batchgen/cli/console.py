@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
-from pathlib import Path
 from typing import Any, TextIO
 
 from batchgen.errors import Place, Problem, Severity
@@ -171,6 +170,8 @@ def excerpt(place: Place) -> str:
 
 def _line(place: Place) -> str:
     """Return the line as it is; nothing where it cannot be read, or is of no text file."""
+    from pathlib import Path  # only a mistake shows a line, and every start would import it
+
     path = Path(place.file)
     if not place.line or path.suffix.lower() not in _TEXT or not path.is_file():
         return ""

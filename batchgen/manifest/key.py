@@ -19,8 +19,8 @@ from unicodedata import normalize
 from batchgen.model import FileImage, Form, ImageRequest, InputImage, Job, JobImage, UrlImage
 
 FORM = 1
-TEMPLATE_DIGITS = 16
 """Stands in what is hashed."""
+TEMPLATE_DIGITS = 16
 _LINE_END = re.compile("\r\n?|\n")
 
 

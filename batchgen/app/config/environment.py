@@ -21,13 +21,12 @@ MOCK = "mock"
 """The provider that costs nothing and needs no key, wherever it runs."""
 _NEAR = (".localhost", ".local", ".lan", ".internal", ".home.arpa", ".test", ".invalid")
 """Ends of names that the internet does not know: RFC 6761, 6762, 8375, and what ICANN keeps for private use."""
-
-
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _ASSIGNED = re.compile(
     r"""(?:export\s+)?(?P<name>[^\W\d]\w*)\s*="""
     r"""(?:\s*(?P<mark>["'])(?P<quoted>.*?)(?P=mark)|(?P<bare>.*?))(?:\s+\#.*)?"""
 )
+"""A line of `.env`: a value with or without quotation marks, and a comment behind it."""
 _GIVEN_OUT: set[str] = set()
 """Variables whose values were handed out as secrets, whatever they are called."""
 

@@ -1,6 +1,6 @@
 """Bringing an output in line with its ledger, which costs nothing: the spool cleared, images put back or set aside.
 
-And a folder on another disk, for paid answers that the output folder has no room for.
+A folder on another disk, for paid answers that the output folder has no room for, is brought home here, too.
 
 All of it blocks.
 """

@@ -1,4 +1,4 @@
-"""What init and check say, and what looks after an output folder: batches, verify, reconcile, resolve, prune."""
+"""What commands say that neither draw nor count money: those that make ready, look after an output, and decide."""
 
 from __future__ import annotations
 
