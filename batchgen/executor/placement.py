@@ -279,7 +279,7 @@ def _from_answer(answer: Mapping[str, Any]) -> tuple[Receipt, Plan, str | None]:
     for entry in answer["pictures"]:
         facts = dict(entry)
         part, flags = facts.pop("part"), facts.pop("flags", ())
-        wrong = (str(name).rpartition(":")[2] for name in (*facts.get("mismatches", ()), *flags))
+        wrong = [str(name).rpartition(":")[2] for name in (*facts.get("mismatches", ()), *flags)]
         landings.append(Placement(part, read(StoredImage, {**facts, "mismatches": wrong})))
     receipt = read(Receipt, {"attempt_id": answer["attempt"], **{name: answer[name] for name in _TOLD}})
     missing = tuple((slot, _missing(why)) for slot, why in answer["missing"])

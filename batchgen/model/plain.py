@@ -6,10 +6,10 @@ that a text stays short, and is understood by a version that knows more fields.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -30,7 +30,10 @@ def load(kind: type[T], text: str) -> T:
 
 
 def read(kind: type[T], found: object) -> T:
-    """Read a noun of this kind from JSON that is parsed already."""
+    """Read a noun of this kind from JSON that is parsed already.
+
+    KeyError, TypeError or ValueError where it is not what `dump` writes.
+    """
     noun: T = _codec(kind).back(found)
     return noun
 
@@ -46,9 +49,28 @@ def _same(value: Any) -> Any:
     return value
 
 
+def _object(found: Any) -> dict[str, Any]:
+    if not isinstance(found, dict):
+        raise TypeError(f"{type(found).__name__} stands where an object belongs")
+    return found
+
+
+def _list(found: Any) -> Sequence[Any]:
+    if not isinstance(found, list | tuple):
+        raise TypeError(f"{type(found).__name__} stands where a list belongs")
+    return found
+
+
+def _decimal(found: Any) -> Decimal:
+    try:
+        return Decimal(found)
+    except InvalidOperation:
+        raise ValueError("what stands where a number belongs is none") from None
+
+
 _SIMPLE = {
     **dict.fromkeys((str, int, float, bool, NoneType), _Codec(_same, _same)),
-    Decimal: _Codec(str, Decimal),
+    Decimal: _Codec(str, _decimal),
     date: _Codec(date.isoformat, date.fromisoformat),
     datetime: _Codec(datetime.isoformat, datetime.fromisoformat),
 }
@@ -75,7 +97,7 @@ def _made(kind: Any) -> _Codec:
         return _several(inner)
     if origin is frozenset:
         each = _codec(*inner)
-        return _Codec(lambda value: sorted(map(each.out, value)), lambda found: frozenset(map(each.back, found)))
+        return _Codec(lambda value: sorted(map(each.out, value)), lambda found: frozenset(map(each.back, _list(found))))
     if is_dataclass(kind):
         return _fields(kind)
     if issubclass(kind, Enum):
@@ -88,12 +110,12 @@ def _several(inner: tuple[Any, ...]) -> _Codec:
     if inner[1:] == (...,):
         each = _codec(inner[0])
         if each.out is _same:
-            return _Codec(list, tuple)
-        return _Codec(lambda value: [*map(each.out, value)], lambda found: tuple(map(each.back, found)))
+            return _Codec(list, lambda found: tuple(_list(found)))
+        return _Codec(lambda value: [*map(each.out, value)], lambda found: tuple(map(each.back, _list(found))))
     places = [_codec(place) for place in inner]
     return _Codec(
         lambda value: [place.out(one) for place, one in zip(places, value, strict=True)],
-        lambda found: tuple(place.back(one) for place, one in zip(places, found, strict=True)),
+        lambda found: tuple(place.back(one) for place, one in zip(places, _list(found), strict=True)),
     )
 
 
@@ -104,10 +126,12 @@ def _one_of(kinds: tuple[Any, ...]) -> _Codec:
         (each,) = map(_codec, some)
     else:
         named = {kind.__name__: _codec(kind) for kind in some}
-        each = _Codec(
-            lambda value: {type(value).__name__: named[type(value).__name__].out(value)},
-            lambda found: next(named[name].back(one) for name, one in found.items()),
-        )
+
+        def back(found: Any) -> Any:
+            ((name, one),) = _object(found).items()
+            return named[name].back(one)
+
+        each = _Codec(lambda value: {type(value).__name__: named[type(value).__name__].out(value)}, back)
     return _Codec(
         lambda value: None if value is None else each.out(value),
         lambda found: None if found is None else each.back(found),
@@ -128,8 +152,9 @@ def _fields(kind: Any) -> _Codec:
                 made[name] = one if one_out is _same else one_out(one)
         return made
 
-    def back(found: dict[str, Any]) -> Any:
-        return kind(**{name: one if backs[name] is _same else backs[name](one) for name, one in found.items()})
+    def back(found: Any) -> Any:
+        told = _object(found).items()
+        return kind(**{name: one if backs[name] is _same else backs[name](one) for name, one in told})
 
     return _Codec(out, back)
 

@@ -163,6 +163,39 @@ async def test_an_answer_of_another_program_is_refused(world: Any, kit: Any) -> 
     assert spool.read() == {"version": 99}
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"verdict": None},
+        {"verdict": []},
+        {"verdict": {"charge": None, "remedy": "none"}},
+        {"echo": None},
+        {"echo": 5},
+        {"usage": 5},
+        {"remote": [[1, 2]]},
+        {"remote": None},
+        {"phase": None},
+        {"pictures": ["x"]},
+        {"pictures": None},
+        {"headers": 5},
+        {"missing": [1]},
+        {"spare": None},
+    ],
+)
+async def test_an_answer_with_something_else_in_its_place_is_refused(
+    world: Any, kit: Any, wrong: dict[str, Any]
+) -> None:
+    """Whatever a disk or a hand made of it: storage is what is wrong, and the file is named."""
+    with pytest.raises(Crash):
+        await execute(
+            world, dying("storage.finish.after_answer"), world.attempt(), kit.response(kit.answer(kit.image()))
+        )
+    path = world.root / "spool" / "a1" / "answer.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | wrong))
+    with pytest.raises(StorageError, match=r"answer\.json"):
+        await finish(world, "a1")
+
+
 async def test_a_disk_that_refuses_is_not_the_servers_fault(world: Any, kit: Any) -> None:
     """Storage trouble is raised, and what was durable by then is finished later."""
 

@@ -2,16 +2,40 @@
 
 import json
 import pickle
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batchgen.model import Attempt, FileImage, ImageRequest, Job, JobImage, Operation, Purpose, Quote, Stems, UrlImage
-from batchgen.model.plain import dump, load
+from batchgen.model import (
+    Attempt,
+    Charge,
+    Echo,
+    FileImage,
+    ImageRequest,
+    Job,
+    JobImage,
+    Mismatch,
+    Operation,
+    Phase,
+    Purpose,
+    Quote,
+    Receipt,
+    Remedy,
+    RemoteImage,
+    Stems,
+    StoredImage,
+    UrlImage,
+    Usage,
+    Verdict,
+)
+from batchgen.model.plain import dump, load, read
 from batchgen.money import ZERO
 
 # Of half characters, those that stand for bytes of a file name that is no UTF-8; JSON joins two halves to one.
@@ -82,3 +106,43 @@ def test_days_and_prices_keep_every_digit() -> None:
     exact = type(price)(per_call=Decimal("0.0400"), as_of=date(2026, 1, 31))
     assert str(load(type(price), dump(exact)).per_call) == "0.0400"
     assert load(type(price), dump(exact)).as_of == date(2026, 1, 31)
+
+
+def spoilt(value: Any) -> Iterator[Any]:
+    """Put something else into each place of JSON, one at a time."""
+    yield from (None, True, 5, 0.5, "x", [], [None], ["x"], [[1, 2]], {}, {"x": 1}, {"FileImage": None})
+    for name, inner in (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    ):
+        for other in spoilt(inner):
+            again = value.copy()
+            again[name] = other
+            yield again
+
+
+RECEIPT = Receipt(
+    "a",
+    Phase.COMPLETE,
+    Verdict(Charge.YES, Remedy.NONE, categories=("x",)),
+    images=(StoredImage(0, "images/a.png", "ab", 1, 2, 3, "png", (Mismatch.SIZE,)),),
+    remote=(RemoteImage(1, "https://x.test/a"),),
+    usage=Usage(output=1),
+    echo=Echo(model="m"),
+    headers=(("a", "b"),),
+)
+JOB = ImageRequest(Operation.EDIT, "hat", images=(JobImage("cat", 1), UrlImage("https://x.test/a")))
+PRICE = type(Quote(ZERO, ZERO, ZERO).price)(per_call=Decimal("0.04"), as_of=date(2026, 1, 31))
+
+
+@pytest.mark.parametrize(
+    "noun",
+    [
+        RECEIPT,
+        Attempt("a", "r", "k", "i", JOB, Stems(("i-*",)), "m", "p", (0,), Quote(ZERO, ZERO, ZERO, price=PRICE)),
+    ],
+)
+def test_what_is_no_text_of_a_noun_is_told_in_three_kinds_of_errors(noun: Any) -> None:
+    """Whatever stands in whichever place: nobody has to know how it is read."""
+    for other in spoilt(json.loads(dump(noun))):
+        with suppress(KeyError, TypeError, ValueError):
+            read(type(noun), other)

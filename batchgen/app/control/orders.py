@@ -106,5 +106,5 @@ class Orders:
                 text = file.read(MOST_BYTES)
             self._workspace.remove(path)
             return load(kind, text.decode())
-        except (StorageError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (StorageError, ValueError, TypeError, KeyError, RecursionError):
             return None

@@ -72,5 +72,5 @@ def _path(attempt_id: str) -> str:
 def _read(data: bytes, attempt_id: str) -> Receipt:
     try:
         return load(Receipt, data.decode())
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise StorageError(f"{_path(attempt_id)}: not a receipt of this program: {error!r}") from error
