@@ -9,6 +9,7 @@ from batchgen.engine.batch_recovery import BatchRecovery, close_open, note_away
 from batchgen.engine.context import RunContext
 from batchgen.engine.lane import Lane
 from batchgen.engine.open_items import settle_late
+from batchgen.engine.stop_reasons import stop_for
 from batchgen.errors import StorageError
 from batchgen.executor.batch_client import BatchRefusedError
 from batchgen.ledger import BatchRow, BatchState
@@ -172,7 +173,6 @@ class BatchCollector:
         try:
             for file_id in filter(None, (told.output_file, told.error_file)):
                 await reading.read(file_id)
-                self._dear = self._dear or reading.dear
         except UnreadError as error:
             if error.verdict:
                 context.note("batch_unread", batch=row.id, file=error.file_id, why=error.verdict.message)
@@ -181,8 +181,10 @@ class BatchCollector:
                 return False
             reading.gone = True
         except StorageError as error:
-            context.stops.add(Stop(StopKind.STORAGE, str(error)))
+            context.stops.add(stop_for(error, StopKind.STORAGE))
             return False
+        finally:  # what was read of a file that breaks off is settled too
+            self._dear = self._dear or reading.dear
         if reading.occupied:  # somebody has to make room first: looking again does not
             self._not_awaited.add(row.id)
             return False

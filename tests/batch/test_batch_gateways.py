@@ -81,6 +81,24 @@ def test_a_file_that_cannot_be_read_is_told_and_waited_for_until_it_is_gone_for_
     assert created(scene) == 1
 
 
+def test_a_line_that_costs_more_than_its_bound_counts_though_its_file_breaks_off(scene: Rehearsal) -> None:
+    """What was read is settled: nothing more is asked for at a price that is too low."""
+
+    def alter(came: Passed) -> Passed | None:
+        if not came.is_output:
+            return None
+        return came.saying(200, came.body.partition(b"\n")[0] + b"\n") if came.status == 200 else came.saying(500, BUSY)
+
+    wanted = jobs(2, words="[[mock: fault=usage_10x]]") + jobs(4)[2:]
+    with gateway(scene.handle.base_url, alter) as base_url:
+        for _ in range(3):
+            assert scene.run(scene.manifest(wanted[:2]), clock=QuickClock(), base_url=base_url).exit == 9
+        ended = scene.run(scene.manifest(wanted), clock=QuickClock(), base_url=base_url)
+    assert ended.summary["images"]["stored"] == 1
+    assert (ended.exit, created(scene)) == (4, 1), ended.summary
+    assert "is too low" in ended.summary["why"]
+
+
 def test_a_key_that_may_not_read_files_ends_the_run(scene: Rehearsal) -> None:
     """Whoever may not read what was drawn is told so, as whoever may not ask for a batch."""
     refusal = {"error": {"message": "Missing scopes: api.files.read", "code": "missing_scope"}}
