@@ -68,7 +68,7 @@ class Body:
 
     def _take_small(self, pieces: Iterable[bytes]) -> None:
         """Take a body that is no success: a short one, or the beginning of it."""
-        if self.trouble:
+        if self.trouble or len(self._small) >= SMALL:
             return
         try:
             for piece in pieces:

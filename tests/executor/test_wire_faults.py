@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from batchgen.executor.body import Body
 from batchgen.model import Charge, Phase, Remedy
 
 pytestmark = pytest.mark.sample(4)
@@ -305,6 +306,14 @@ async def test_a_refusal_is_read_however_it_is_packed(world: Any, kit: Any) -> N
     for body, name in ((zlib.compress(words, wbits=31), ""), (words, "gzip"), (words, "br")):
         refusal = kit.response(body, status="400 Bad Request", Content_Encoding=name)
         check(await world.execute(world.attempt(), refusal), NO, Remedy.STOP_ACCOUNT, "insufficient_quota")
+
+
+@pytest.mark.parametrize("size", [1 << 20, (1 << 20) + 1, 3 << 20])
+def test_a_long_refusal_that_is_packed_is_not_called_damaged(size: int) -> None:
+    """Its beginning is kept, and nothing is unpacked twice."""
+    body = Body(503, "gzip", pytest.fail)
+    body.take(zlib.compress(b"x" * size, wbits=31))
+    assert (body.close().text, body.trouble) == (b"x" * (1 << 20), None)
 
 
 @pytest.mark.parametrize(("body", "name"), [(b"not gzip at all", "gzip"), (b"xyz", "br"), (b"xyz", "gzip, gzip")])
