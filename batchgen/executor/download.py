@@ -208,7 +208,7 @@ class Downloads:
         resumes = response.status == 206 and headers.get("content-range", "").startswith(f"bytes {left.size}-")
         if response.status == 206 and not resumes:
             raise _FailedError("the server sent another piece of the image than was asked")
-        inflate = Inflate(headers.get("content-encoding", ""))
+        inflate = Inflate(headers.get("content-encoding", ""), begun=resumes)
         part = spool.part(left.index)
         self._validators[part.path] = headers.get("etag", "") or headers.get("last-modified", "")
         try:
@@ -219,6 +219,8 @@ class Downloads:
             _write(part, inflate.end())
         finally:
             facts = part.close()
+            if inflate.unpacks:  # how much came of it is not how much was unpacked
+                del self._validators[part.path]
         seen = sniff(facts.head, facts.path)
         if seen and "content-length" not in headers and not ends_whole(seen.format, facts):
             raise _FailedError("the image broke off")

@@ -24,19 +24,27 @@ class Inflate:
     the header away and leave it packed.
     """
 
-    def __init__(self, encoding: str) -> None:
-        """Take the Content-Encoding header. `rest` are bytes that were taken and not handed on."""
+    def __init__(self, encoding: str, *, begun: bool = False) -> None:
+        """Take the Content-Encoding header. `rest` are bytes that were taken and not handed on.
+
+        `begun`: what comes goes on with bytes that came unpacked, and is handed on as it is.
+        """
         self._encoding = encoding
         self._names = {name.strip().lower() for name in encoding.split(",")} - {"", "identity"}
         self._unpack: zlib._Decompress | None = None
         self._may_be_raw = self._names == {"deflate"}
-        self._begun = False
+        self._begun = begun
         self.rest = b""
 
     @property
     def is_said(self) -> bool:
         """Whether the header says that the body is packed."""
         return bool(self._names)
+
+    @property
+    def unpacks(self) -> bool:
+        """Whether the body is packed, as far as it came."""
+        return self._unpack is not None
 
     def passes(self, chunk: Bytes, size: int | None = None) -> bool:
         """Whether these bytes and all that follow need no look: most bodies, from their first bytes on."""

@@ -4,6 +4,8 @@ import asyncio
 import gzip
 import ipaddress
 import socket
+import struct
+import zlib
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -161,6 +163,45 @@ async def test_a_broken_download_is_resumed(world: Any, kit: Any) -> None:
     found = await fetch(world, f"{world.server.url}/p")
     assert isinstance(found, StoredImage)
     assert world.file(found.path) == data
+
+
+@pytest.mark.parametrize("said", [{}, {"Content_Encoding": "gzip"}])
+async def test_a_download_is_resumed_whatever_its_next_bytes_look_like(world: Any, kit: Any, said: Any) -> None:
+    """In the middle of an image, the first two bytes of an archive are no archive."""
+    base = kit.image(400, 400, colour="blue")
+    text = b"tEXta\0" + b"\x1f\x8b" * 50
+    data = base[:33] + struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text)) + base[33:]
+    start = data.index(b"\x1f\x8b")
+
+    async def reply(writer: Any, seen: Any) -> None:
+        if "range" not in seen.headers:
+            writer.write(kit.response(data[:start], length=len(data), ETag='"v1"'))
+            return
+        there = f"bytes {start}-{len(data) - 1}/{len(data)}"
+        writer.write(kit.response(data[start:], status="206 Partial", Content_Range=there, ETag='"v1"', **said))
+
+    world.server.reply = reply
+    assert isinstance(await fetch(world, f"{world.server.url}/p"), Pending)
+    found = await fetch(world, f"{world.server.url}/p")
+    assert isinstance(found, StoredImage)
+    assert world.file(found.path) == data
+
+
+async def test_a_packed_download_that_breaks_off_is_fetched_anew(world: Any, kit: Any) -> None:
+    """How much was unpacked does not say where the packed bytes go on."""
+    data = kit.image(400, 400, colour="blue")
+    packed = gzip.compress(data)
+
+    async def reply(writer: Any, seen: Any) -> None:
+        size = len(packed) if len(world.server.seen) > 1 else len(packed) - 20
+        writer.write(kit.response(packed[:size], length=len(packed), ETag='"v1"', Content_Encoding="gzip"))
+
+    world.server.reply = reply
+    assert isinstance(await fetch(world, f"{world.server.url}/p"), Pending)
+    found = await fetch(world, f"{world.server.url}/p")
+    assert isinstance(found, StoredImage)
+    assert world.file(found.path) == data
+    assert "range" not in world.server.seen[1].headers
 
 
 async def test_a_changed_image_is_fetched_anew(world: Any, kit: Any) -> None:
