@@ -111,7 +111,11 @@ class StorageError(BatchgenError):
     exit = Exit.STORAGE
 
 
-class Unreachable(StorageError):
+class StoreError(StorageError):
+    """A store elsewhere refuses: what is paid for waits in the spool."""
+
+
+class Unreachable(StoreError):
     """A store elsewhere does not answer, or refuses for now: the same may work later, and nothing is lost."""
 
 

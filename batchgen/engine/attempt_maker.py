@@ -30,6 +30,7 @@ from batchgen.engine.decide import (
 from batchgen.engine.lane import Lane
 from batchgen.engine.lane_choice import LaneChoice
 from batchgen.engine.open_items import not_taken, park
+from batchgen.engine.stop_reasons import stop_for
 from batchgen.errors import InputError, Occupied, StorageError
 from batchgen.ledger import CapKind, Refused
 from batchgen.limits import Breaker, Closed, Ticket
@@ -87,8 +88,8 @@ class AttemptMaker:
             self.context.note("occupied", attempt=attempt.id, job=attempt.job_id, why=str(error))
             return Over(SlotState.NOT_STARTED, Reason(ReasonCode.STORAGE, detail=str(error)))
         except StorageError as error:
-            why = str(error)
-            return Over(SlotState.NOT_STARTED, Reason(ReasonCode.STORAGE, detail=why), Stop(StopKind.STORAGE, why))
+            reason = Reason(ReasonCode.STORAGE, detail=str(error))
+            return Over(SlotState.NOT_STARTED, reason, stop_for(error, StopKind.STORAGE))
 
     async def _leave(self, call: CallState, attempt: Attempt, ask: Ask) -> Next | Refused | Submitted | None:
         """Make one attempt with leave of the breaker, a slot and a start in the pace.

@@ -15,9 +15,10 @@ from typing import Any
 from batchgen.engine.context import RunContext
 from batchgen.engine.decide import halt
 from batchgen.engine.open_items import LeftAttempt, LeftOpen, OpenItem, OwnAttempt, WaitingImage, with_attempt
+from batchgen.engine.stop_reasons import stop_for
 from batchgen.errors import StorageError
 from batchgen.ledger import PendingDownload
-from batchgen.model import Attempt, AttemptState, Lost, OutcomeKind, Pending, Receipt, SlotState, Stop, StopKind
+from batchgen.model import Attempt, AttemptState, Lost, OutcomeKind, Pending, Receipt, SlotState, StopKind
 
 AT_ONCE = 8
 """Attempts whose images are fetched side by side."""
@@ -164,7 +165,7 @@ class Collector:
             if remote := await self._look(items):
                 await self._add_images(remote)
         except StorageError as error:
-            self._context.stops.add(Stop(StopKind.STORAGE, str(error)))
+            self._context.stops.add(stop_for(error, StopKind.STORAGE))
             for item in items:
                 item.give_up()
         except asyncio.CancelledError:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from batchgen.errors import BatchgenError, Exit
+from batchgen.errors import BatchgenError, Exit, StoreError
 from batchgen.model import Stop, StopKind
 
 _KINDS = {Exit.STORAGE: StopKind.STORAGE, Exit.INPUT: StopKind.CONFIG, Exit.ACCOUNT: StopKind.ACCOUNT}
@@ -11,7 +11,7 @@ _KINDS = {Exit.STORAGE: StopKind.STORAGE, Exit.INPUT: StopKind.CONFIG, Exit.ACCO
 
 def stop_for(error: BatchgenError, otherwise: StopKind) -> Stop:
     """Say as what an error that no job can answer for stops a run."""
-    return Stop(_KINDS.get(error.exit, otherwise), str(error))
+    return Stop(_KINDS.get(error.exit, otherwise), str(error), of_store=isinstance(error, StoreError))
 
 
 class StopReasons:

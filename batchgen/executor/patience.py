@@ -1,11 +1,12 @@
 """Puts off what a store elsewhere does not take for now, while other attempts go on; paid bytes wait in the spool."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from random import uniform
 from typing import Any, TypeVar
 
-from batchgen.errors import StorageError, Unreachable
+from batchgen.errors import StorageError, StoreError, Unreachable
 from batchgen.runtime.clock import Clock, Offload
 from batchgen.storage import Workspace
 from batchgen.text import counted
@@ -23,12 +24,12 @@ class Patience:
 
     clock: Clock
     offload: Offload
-    _failing_since: float | None = None
+    _failing_since: float | None = field(init=False, default=None)
 
     async def insist(self, act: Callable[..., T], *args: Any, again: Callable[[], T] | None = None) -> T:
         """Do something that needs the store, and do it again (or `again` instead) while the store is away.
 
-        StorageError when it is given up.
+        StoreError when it is given up.
         """
         wait = FIRST_WAIT
         while True:
@@ -39,7 +40,7 @@ class Patience:
                 now = self.clock.monotonic()
                 since = self._failing_since = begun if self._failing_since is None else self._failing_since
                 if now - since >= GIVEN_UP_SECONDS:
-                    raise StorageError(f"{error}; given up after {now - since:.0f} s") from error
+                    raise StoreError(f"{error}; given up after {now - since:.0f} s") from error
             else:
                 self._failing_since = None
                 return done
@@ -47,6 +48,13 @@ class Patience:
             wait = min(2 * wait, LONGEST_WAIT)
             if again is not None:
                 act, args = again, ()
+
+
+def with_what_waits(why: str, workspace: Workspace) -> str:
+    """Add to why a store refuses how many paid images wait for it, where that can be counted. Blocks."""
+    with suppress(StorageError):
+        return f"{why}; {what_waits(workspace)}"
+    return why
 
 
 def what_waits(workspace: Workspace) -> str:

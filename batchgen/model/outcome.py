@@ -53,13 +53,14 @@ class Stop:
     """One reason to pull no more jobs; what is under way finishes and is recorded.
 
     `why` are words of our own, `detail` those of others: a provider, a library, a manifest. `cause` is what is wrong
-    between here and the provider, where that is it.
+    between here and the provider, where that is it. `of_store`: a store elsewhere refuses.
     """
 
     kind: StopKind
     why: str
     detail: str = ""
     cause: Cause = Cause.NONE
+    of_store: bool = False
 
     @property
     def words(self) -> str:

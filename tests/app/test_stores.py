@@ -1,6 +1,7 @@
 """Images in a store elsewhere: what is paid is there, nothing is bought again, and what is amiss is said."""
 
 import asyncio
+import errno
 import json
 import re
 from collections.abc import Callable
@@ -308,6 +309,19 @@ def test_a_store_that_stays_away_ends_the_run_and_gets_everything_later(scene: R
     assert (ended.exit, len(scene.bill), objects(store)) == (0, 2, PATHS)
     assert ended.summary["money"]["at_risk_micro_usd"] == 0
     assert maintain.verify(first.output).missing == ()
+
+
+@pytest.mark.parametrize("point", ["ledger.settle.before_commit", "storage.finish.before_answer"])
+def test_a_disk_here_that_is_full_is_not_laid_at_the_stores_door(scene: Rehearsal, point: str) -> None:
+    """It is what is told, and nothing of what waits for a store that takes everything."""
+
+    def at(step: str) -> None:
+        if step == point:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    ended = scene.run(scene.manifest(JOBS), at, store=address())
+    assert (ended.exit, "free some space" in ended.summary["why"]) == (8, True), ended.summary
+    assert "paid image" not in ended.summary["why"]
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from batchgen.errors import StorageError, Unreachable
-from batchgen.executor.patience import GIVEN_UP_SECONDS, LONGEST_WAIT, Patience, what_waits
+from batchgen.executor.patience import GIVEN_UP_SECONDS, LONGEST_WAIT, Patience, what_waits, with_what_waits
 from batchgen.storage import Workspace
 from tests import virtual_time
 from tests.offloading import in_place
@@ -59,3 +59,11 @@ def test_an_hour_is_given_up_after_a_minute_and_goes_on_later(tmp_path: Path) ->
     ended, done = virtual_time.run(hour())
     assert done == "there"
     assert GIVEN_UP_SECONDS <= ended <= GIVEN_UP_SECONDS + LONGEST_WAIT
+
+
+def test_a_spool_that_cannot_be_read_hides_nothing(tmp_path: Path) -> None:
+    """Why the store refuses is told all the same."""
+    workspace = Workspace(tmp_path)
+    assert with_what_waits("away", workspace) == "away; no paid image waits; the same command goes on"
+    (tmp_path / "spool").write_text("no folder")
+    assert with_what_waits("away", workspace) == "away"

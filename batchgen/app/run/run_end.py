@@ -17,7 +17,7 @@ from batchgen.app.output.store import mirror
 from batchgen.app.preview.kept_check import KEPT
 from batchgen.app.run.run import Run
 from batchgen.errors import Exit, Problem, Severity, StorageError, Unreachable
-from batchgen.executor.patience import what_waits
+from batchgen.executor.patience import with_what_waits
 from batchgen.model import Cause, OutcomeKind, ReasonCode, Stop
 from batchgen.money import exact
 from batchgen.planner import BY_PEOPLE
@@ -198,12 +198,14 @@ class RunEnd:
             left=bool(outcomes[OutcomeKind.NOT_STARTED]) or run.meter.outcomes.total() < (run.meter.jobs_total or 0),
         )
         if run.occupied and status in {Exit.OK, Exit.SOME_FAILED, Exit.SUBMITTED}:
-            return Exit.STORAGE, f"{run.occupied}; {what_waits(run.workspace)}"
+            return Exit.STORAGE, with_what_waits(run.occupied, run.workspace)
         if status is Exit.SUBMITTED:
             return status, self._submitted()
-        told = [f"{run.where() if stop.cause else ''}{stop.words}" for stop in self._told(status)]
-        told += [what_waits(run.workspace)] if status is Exit.STORAGE and run.project.store else []
-        why = "; ".join(told) or run.refused or self._awaits(status)
+        told = self._told(status)
+        why = "; ".join(f"{run.where() if stop.cause else ''}{stop.words}" for stop in told)
+        if any(stop.of_store for stop in told):
+            why = with_what_waits(why, run.workspace)
+        why = why or run.refused or self._awaits(status)
         if status is Exit.HELD and not outcomes[OutcomeKind.HELD] + late:
             why = "finished, some jobs may have been paid and are asked for once more by the next run"
         if status is Exit.OK and not why and (old or run.checked.manifest_summary.bad):

@@ -31,7 +31,7 @@ from batchgen.errors import (
     StorageError,
     out_of_memory,
 )
-from batchgen.executor.patience import what_waits
+from batchgen.executor.patience import with_what_waits
 from batchgen.executor.protocol import MakeExecutor
 from batchgen.ledger import Ledger, nowhere
 from batchgen.model import EngineChoice, Stop, StopKind
@@ -196,7 +196,7 @@ def _answers(store: ImageStore, workspace: Workspace) -> None:
     try:
         store.ready()
     except StorageError as error:
-        raise StorageError(f"{error}; {what_waits(workspace)}") from error
+        raise StorageError(with_what_waits(str(error), workspace)) from error
 
 
 def _need_limit(project: Project, watch: Watch) -> None:

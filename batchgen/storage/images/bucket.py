@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from batchgen.errors import InputError, StorageError, Unreachable
+from batchgen.errors import InputError, StoreError, Unreachable
 from batchgen.redact import redacted
 
 MISSING_EXTRA = "pip install 'batchgen-images[cloud]' brings what reads and writes object stores"
@@ -51,7 +51,7 @@ class Found:
 
 
 class Bucket:
-    """Objects below one address. Every method blocks; Unreachable when a later try may help, else StorageError.
+    """Objects below one address. Every method blocks; Unreachable when a later try may help, else StoreError.
 
     `honours` says whether an object is only created where none stands; a store that does not is looked at before.
     """
@@ -172,11 +172,11 @@ class Bucket:
             yield
         except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
             why = f"the store refuses access ({self._words(error)})"
-            raise StorageError(f"{where}: {why}: look at credentials and at this machine's clock") from None
+            raise StoreError(f"{where}: {why}: look at credentials and at this machine's clock") from None
         except FileNotFoundError as error:
-            raise StorageError(f"{where}: not there ({self._words(error)})") from None
+            raise StoreError(f"{where}: not there ({self._words(error)})") from None
         except (exceptions.InvalidPathError, exceptions.NotSupportedError) as error:
-            raise StorageError(f"{where}: the store does not take this ({self._words(error)})") from None
+            raise StoreError(f"{where}: the store does not take this ({self._words(error)})") from None
         except (exceptions.BaseError, OSError) as error:
             raise Unreachable(f"{where}: the store does not answer ({self._words(error)})") from None
 

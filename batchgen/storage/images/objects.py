@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
-from batchgen.errors import Occupied, StorageError, Unreachable
+from batchgen.errors import Occupied, StoreError, Unreachable
 from batchgen.storage.decode import sha256_of
 from batchgen.storage.durable import parts_of
 from batchgen.storage.images.bucket import Bucket, Found, Taken
@@ -143,7 +143,7 @@ class ObjectStore:
         """Tell whether a part that is gone stands in its place."""
         standing = self._bucket.head(new.path)
         if standing is None or new.sha256 is None or self._digest(standing) != new.sha256:
-            raise StorageError(f"{self.address}/{new.path}: its bytes are gone from the spool")
+            raise StoreError(f"{self.address}/{new.path}: its bytes are gone from the spool")
         return self._step_aside(new.path, replacing, None) if replacing else None
 
     def _is_there(self, new: NewImage, *, other: bool) -> bool:
@@ -181,7 +181,7 @@ class ObjectStore:
         source, standing = self._bucket.head(old), self._bucket.head(new)
         if source is None:
             if standing is None or self._digest(standing) != sha256:
-                raise StorageError(f"{self.address}/{old}: its bytes are gone")
+                raise StoreError(f"{self.address}/{old}: its bytes are gone")
             return self._step_aside(new, replacing, None) if replacing else None
         placed = standing is not None and self._same(source, standing)
         gone = self._step_aside(new, replacing, None if placed else standing) if replacing else None
@@ -252,7 +252,7 @@ class ObjectStore:
         file = cast("BinaryIO", tempfile.SpooledTemporaryFile(_KEPT_IN_MEMORY))  # noqa: SIM115 - the caller closes it
         if not self._bucket.pour(path, file):
             file.close()
-            raise StorageError(f"{self.address}/{path}: not there")
+            raise StoreError(f"{self.address}/{path}: not there")
         file.seek(0)
         return file
 
