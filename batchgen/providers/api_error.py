@@ -72,7 +72,7 @@ def _says_failed(told: Mapping[str, Any]) -> bool:
     """Whether what is wrapped around an answer's data says that there is none."""
     if told.get("success") is False or told.get("ok") is False or plain(_text(told.get("status"))) in _FAILED:
         return True
-    code = _first(told, _CODES)
+    code = _code(told)
     return code.strip("0") not in {"", "2"} and plain(code) not in _FINE  # 0, 200 and 20000 are fine
 
 
@@ -83,6 +83,10 @@ def _plainly(found: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _first(told: Mapping[str, Any], names: tuple[str, ...]) -> str:
     return next((_text(told[name]) for name in names if told.get(name)), "")
+
+
+def _code(told: Mapping[str, Any]) -> str:
+    return next((code for name in _CODES if told.get(name) and (code := _name(told[name]))), "")
 
 
 def _read(found: Any) -> ApiError:
@@ -97,8 +101,8 @@ def _read(found: Any) -> ApiError:
     message = _first(told, _MESSAGES)
     details = mapping(told.get("moderationdetails"))
     return ApiError(
-        code=_first(told, _CODES),
-        type=_text(told.get("type")),
+        code=_code(told),
+        type=_name(told.get("type")),
         message=message,
         param=_text(told.get("param")),
         stage=_text(details.get("moderation_stage")),
@@ -112,7 +116,7 @@ def _codes(told: Mapping[str, Any]) -> tuple[str, ...]:
     details = [one for one in sequence(told.get("details"))[:10] if isinstance(one, Mapping)]
     inner = mapping(told.get(_INNER)).get("code")
     named = (told.get("status"), word(told.get("error")), inner, *(one.get("reason") for one in details))
-    return tuple(_text(one)[:200] for one in named if one)
+    return tuple(_name(one)[:200] for one in named if one and _name(one))
 
 
 def _categories(named: Any, message: str) -> tuple[str, ...]:
@@ -121,6 +125,11 @@ def _categories(named: Any, message: str) -> tuple[str, ...]:
     found = _VIOLATIONS.search(message)
     names = (name.strip() for name in found.group(1).split(",")) if found else ()
     return tuple(name for name in names if name)
+
+
+def _name(value: Any) -> str:
+    """Take text or a whole number for the name of an error; `true` names none."""
+    return _text(value) if type(value) in {str, int} else ""
 
 
 def _text(value: Any) -> str:

@@ -16,6 +16,8 @@ _DEEPEST = 8
 _STATES = ("status", "state", "task_status")
 _REASONS = (*_STATES, "finish_reason", "finishReason", "finish_details", "block_reason", "blockReason")
 _REASONS_AT_ALL = frozenset(_REASONS)
+_OF_FILTERS = frozenset({"contentfilterresults", "promptfilterresults"})
+"""Names, as `plain` writes them, of what an answer says of its filters: an error there is none of the answer."""
 _MOST = 1000
 
 
@@ -49,8 +51,9 @@ def _error_in(value: Any, depth: int = 0) -> ApiError | None:
     found = complaint(value)
     if found and not found.bare and (found.message or found.code):
         return found
-    inside = list(value.values()) if isinstance(value, dict) else value
-    return next((said for one in inside[:_MOST] if (said := _error_in(one, depth + 1))), None)
+    if isinstance(value, dict):
+        value = [inner for name, inner in value.items() if plain(str(name)) not in _OF_FILTERS]
+    return next((said for one in value[:_MOST] if (said := _error_in(one, depth + 1))), None)
 
 
 def refusal_in(value: Any, depth: int = 0) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from batchgen.model import Charge, Remedy
+
 SIZE = 3 * 1024 * 1024
 
 
@@ -54,6 +56,20 @@ async def test_an_echo_of_what_was_sent_is_no_image(world: Any, kit: Any, name: 
     receipt = await world.execute(world.attempt(), kit.response(body))
     assert not receipt.images
     assert receipt.verdict.code == "unknown_answer"
+
+
+@pytest.mark.parametrize("beside", [{}, {"data": []}])
+@pytest.mark.parametrize("name", ["prompt_filter_results", "content_filter_results", "promptFilterResults"])
+async def test_an_error_of_a_filter_is_none_of_the_answer(
+    world: Any, kit: Any, name: str, beside: dict[str, Any]
+) -> None:
+    """A filter that was down says so beside the usage: the answer is one without images, and was charged."""
+    down = {"error": {"code": "content_filter_error", "message": "The contents are not filtered"}}
+    body = json.loads(kit.answer()) | {name: [{"prompt_index": 0, name: down}]}
+    del body["data"]
+    receipt = await world.execute(world.attempt(), kit.response(json.dumps(body | beside).encode()))
+    assert (receipt.verdict.charge, receipt.verdict.remedy, receipt.verdict.code) == (Charge.YES, Remedy.EMPTY, "empty")
+    assert receipt.usage
 
 
 async def test_a_page_about_the_answer_is_no_image(world: Any, kit: Any) -> None:

@@ -42,6 +42,9 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
         ({"code": 1001, "msg": "m", "data": {"trace": "t"}}, "1001", "m"),
         ({"success": False, "message": "m", "data": []}, "", "m"),
         ({"status": "FAILED", "message": "m", "data": []}, "", "m"),
+        ({"error": {"code": True, "message": "m"}}, "", "m"),
+        ({"code": True, "status_code": 7, "message": "m"}, "7", "m"),
+        ({"code": {"a": 1}, "message": "m"}, "", "m"),
     ],
 )
 def test_errors_in_every_shape(body: Any, code: str, message: str) -> None:
@@ -75,6 +78,14 @@ def test_errors_in_every_shape(body: Any, code: str, message: str) -> None:
 def test_no_error_is_none(body: Any) -> None:
     """A success is not mistaken for an error."""
     assert complaint(body) is None
+
+
+@given(st.sampled_from(["code", "type", "status"]), st.booleans() | st.floats() | st.lists(st.none()))
+def test_only_text_and_whole_numbers_name_an_error(name: str, value: Any) -> None:
+    """`true` is no code, and neither is a list."""
+    found = complaint({"error": {name: value, "message": "m"}})
+    assert found
+    assert {*found.names} <= {""}
 
 
 def test_moderation_details() -> None:
