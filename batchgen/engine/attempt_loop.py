@@ -134,17 +134,9 @@ class AttemptLoop:
         return Over(SlotState.FAILED, Reason(ReasonCode.REFUSED, detail="no provider of this run can draw it"))
 
     def _attempt(self, call: CallState, lane: Lane) -> Attempt:
-        job, prices, again = call.job, lane.price_list, call.tally.tries and call.purpose is Purpose.FIRST
-        return self.context.attempt(
-            lane,
-            job,
-            call.slots,
-            prices.quote(job.request, len(call.slots)),
-            purpose=Purpose.RETRY if again else call.purpose,
-            deadline=self.context.settings.retry.deadline_seconds,
-            replaces=call.replaces,
-            stream=prices.streams(job.request),
-        )
+        again = call.tally.tries and call.purpose is Purpose.FIRST
+        purpose = Purpose.RETRY if again else call.purpose
+        return self.context.attempt(lane, call.job, call.slots, purpose=purpose, replaces=call.replaces)
 
 
 def _again_at(call: CallState) -> Lane | None:

@@ -1,7 +1,7 @@
 """Batches as long as everything can be there in time, then calls. Nothing is ever asked for on both routes at once."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -53,7 +53,7 @@ class AutoRoute:
     tasks: Callable[[], Iterator[Task]]
     planned: timedelta
     others: Callable[[], Awaitable[None]]
-    _is_late: bool = False
+    _is_late: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self._submitter = BatchSubmitter(self.context, self._fits)

@@ -104,9 +104,10 @@ class BatchSubmitter:
                 continue
             purpose = Purpose.RETRY if task.odd.issuperset(slots) else calls[0]
             try:
-                quote = context.lane.price_list.quote(job.request, len(slots), batch=True)
-                how = {"purpose": purpose, "route": Route.BATCH, "replaces": task.replaces}
-                made.append(context.attempt(context.lane, job, slots, quote, **how))
+                attempt = context.attempt(
+                    context.lane, job, slots, purpose=purpose, replaces=task.replaces, route=Route.BATCH
+                )
+                made.append(attempt)
             except InputError as error:
                 self._tell("price", str(error))
         return made

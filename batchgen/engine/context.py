@@ -10,7 +10,7 @@ from batchgen.engine.stop_reasons import StopReasons
 from batchgen.errors import StorageError
 from batchgen.executor.protocol import Executor
 from batchgen.ledger import Ledger
-from batchgen.model import Attempt, ImageRequest, Job, Quote, Settings, Stop, StopKind, StoredImage
+from batchgen.model import Attempt, ImageRequest, Job, Purpose, Route, Settings, Stop, StopKind, StoredImage
 from batchgen.pricing import Offers
 from batchgen.runtime.change import first_of
 from batchgen.runtime.clock import Clock, Offload
@@ -74,8 +74,18 @@ class RunContext:
         assert self.lane.batches is not None, "whoever asks has batches there"
         return self.lane.batches
 
-    def attempt(self, lane: Lane, job: Job, slots: tuple[int, ...], quote: Quote, **more: Any) -> Attempt:
+    def attempt(
+        self,
+        lane: Lane,
+        job: Job,
+        slots: tuple[int, ...],
+        *,
+        purpose: Purpose,
+        replaces: str | None,
+        route: Route = Route.SYNC,
+    ) -> Attempt:
         """Make a new attempt for slots of a job at a provider."""
+        prices = lane.price_list
         return Attempt(
             id=self.new_id(),
             run_id=self.run_id,
@@ -83,12 +93,16 @@ class RunContext:
             job_id=job.id,
             request=job.request,
             stems=job.stems,
-            model=lane.price_list.model_of(job.request),
+            model=prices.model_of(job.request),
             provider=lane.name,
             slots=slots,
-            quote=quote,
+            quote=prices.quote(job.request, len(slots), batch=route is Route.BATCH),
             inherited=job.inherited,
-            **more,
+            purpose=purpose,
+            replaces=replaces,
+            route=route,
+            deadline=self.settings.retry.deadline_seconds,
+            stream=route is Route.SYNC and prices.streams(job.request),
         )
 
     def lane_of(self, provider: str) -> Lane:

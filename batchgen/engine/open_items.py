@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from batchgen.engine.context import RunContext, told
 from batchgen.engine.decide import PAID, halt, mismatch, state_of
@@ -297,7 +297,7 @@ def not_taken(context: RunContext, receipt: Receipt) -> dict[int, tuple[SlotStat
 def attempt_of(row: AttemptRow) -> Attempt:
     """Return an attempt as the ledger remembers it."""
     paths, quote = {slot: row.path(slot, "") for slot in row.slots}, Quote(row.low, row.expected, row.high)
-    return _known(row, row.id, paths, quote, model=row.model, purpose=row.purpose, route=row.route)
+    return replace(_known(row, row.id, paths, quote), model=row.model, purpose=row.purpose, route=row.route)
 
 
 def image_attempt(download: PendingDownload) -> Attempt:
@@ -306,9 +306,7 @@ def image_attempt(download: PendingDownload) -> Attempt:
     return _known(download, download.attempt_id, {download.slot: download.path("")}, Quote(cost, cost, cost))
 
 
-def _known(
-    row: AttemptRow | PendingDownload, name: str, paths: Mapping[int, str], quote: Quote, model: str = "", **more: Any
-) -> Attempt:
+def _known(row: AttemptRow | PendingDownload, name: str, paths: Mapping[int, str], quote: Quote) -> Attempt:
     """Make an attempt of what the ledger knows of it; `paths` are those of its slots."""
     return Attempt(
         id=name,
@@ -317,12 +315,11 @@ def _known(
         job_id=row.job_id,
         request=row.request,
         stems=_stems(paths),
-        model=model,
+        model="",
         provider=row.provider,
         slots=tuple(paths),
         quote=quote,
         replaces=row.replaces,
-        **more,
     )
 
 

@@ -82,12 +82,13 @@ class Downloads(LedgerPart):
 
     def postpone(self, download: PendingDownload, reason: Reason) -> None:
         """Note that a download failed and may be tried again, also where our rules had refused it before."""
-        values = (*reason_columns(reason), self._database.catalogue, download.job_key, download.slot)
+        code, cause, detail = reason_columns(reason)
         sql = (
-            "UPDATE images SET state = 'not_started', tries = tries + 1, reason_code = ?, reason_cause = ?,"
-            " reason_detail = ? WHERE catalogue = ? AND job_key = ? AND slot = ?"
+            "UPDATE images SET state = 'not_started', tries = tries + 1, reason_code = :code, reason_cause = :cause,"
+            " reason_detail = :detail WHERE catalogue = :catalogue AND job_key = :key AND slot = :slot"
         )
-        self._database.change_each("postponed", sql, [values])
+        told = {"code": code, "cause": cause, "detail": detail}
+        self._database.change("postponed", sql, key=download.job_key, slot=download.slot, **told)
 
     def lose(self, download: PendingDownload, reason: Reason, *, refused: bool = False) -> None:
         """Note that a paid image can never be had; one that our rules refuse keeps its address."""

@@ -51,20 +51,21 @@ class QueueLimits(LedgerPart):
 
     def keep(self, provider: str, key: str | None, model: str, tokens: int) -> None:
         """Write down the limit of a model."""
-        values = (provider, key_mark(key), model, tokens, stamp(self._database.now()))
-        self._database.change_each(
-            "queue_limit", "INSERT OR REPLACE INTO queue_limits VALUES (?, ?, ?, ?, ?)", [values]
-        )
+        sql = "INSERT OR REPLACE INTO queue_limits VALUES (:provider, :mark, :model, :tokens, :now)"
+        now = stamp(self._database.now())
+        named = {"provider": provider, "mark": key_mark(key), "model": model, "tokens": tokens, "now": now}
+        self._database.change("queue_limit", sql, **named)
 
     def rise(self, provider: str, key: str | None, model: str, tokens: int) -> None:
         """Allow a quarter more, once a day at most, after a batch with so many tokens used the limit and was taken."""
         now = self._database.now()
         sql = (
-            "UPDATE queue_limits SET tokens = tokens + max(1, tokens / 4), learned_at = ?"
-            " WHERE provider = ? AND key_mark = ? AND model = ? AND learned_at <= ? AND 2 * ? >= tokens"
+            "UPDATE queue_limits SET tokens = tokens + max(1, tokens / 4), learned_at = :now WHERE provider = :provider"
+            " AND key_mark = :mark AND model = :model AND learned_at <= :before AND 2 * :used >= tokens"
         )
-        values = (stamp(now), provider, key_mark(key), model, stamp(now - RISES_AFTER), tokens)
-        self._database.change_each("queue_limit", sql, [values])
+        times = {"now": stamp(now), "before": stamp(now - RISES_AFTER)}
+        which = {"provider": provider, "mark": key_mark(key), "model": model}
+        self._database.change("queue_limit", sql, used=tokens, **times, **which)
 
 
 class AccountNames(LedgerPart):
@@ -106,8 +107,16 @@ class Uploads(LedgerPart):
     def keep(self, where: Where, sha256: str, file_id: str, expires: datetime | None) -> None:
         """Write down what an image is called at its provider."""
         provider, base_url, key = where
-        values = (provider, base_url, key_mark(key), sha256, file_id, expires and stamp(expires))
-        self._database.change_each("upload", "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?, ?, ?)", [values])
+        self._database.change(
+            "upload",
+            "INSERT OR REPLACE INTO uploads VALUES (:provider, :url, :mark, :sha256, :file_id, :expires)",
+            provider=provider,
+            url=base_url,
+            mark=key_mark(key),
+            sha256=sha256,
+            file_id=file_id,
+            expires=expires and stamp(expires),
+        )
 
 
 def _by_model(database: Database, sql: str, provider: str, key: str | None) -> dict[str, int]:

@@ -6,7 +6,8 @@ from dataclasses import astuple
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache, lru_cache
-from typing import Any, TypeVar, get_type_hints
+from sqlite3 import Row
+from typing import Any, Protocol, TypeVar, get_type_hints
 
 from batchgen.model import (
     NO_REASON,
@@ -24,6 +25,7 @@ from batchgen.model import (
 MOST_TEXT = 4000
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _DECODER = json.JSONDecoder()
@@ -149,13 +151,16 @@ def _input_in(facts: Sequence[Any]) -> InputImage:
     return _IMAGES[kind](*rest)
 
 
-def reader(kind: Callable[..., T]) -> Callable[..., T]:
-    """Make what reads rows as values of a dataclass: each field from the column of its name, as its type says.
+class RowReader(Protocol[T_co]):
+    """Reads a row as a value; what no column holds as it is comes with it, by name."""
 
-    What no column holds as it is comes with the row, by name.
-    """
+    def __call__(self, row: Row, /, **made: object) -> T_co: ...
 
-    def read(row: Any, /, **made: object) -> T:
+
+def reader(kind: Callable[..., T]) -> RowReader[T]:
+    """Make what reads rows as values of a dataclass: each field from the column of its name, as its type says."""
+
+    def read(row: Row, /, **made: object) -> T:
         return kind(**{name: back(row[name]) for name, back in _backs(kind) if name not in made}, **made)
 
     return read
