@@ -14,7 +14,7 @@ _SAYING = form.record({"codes": _SAID, "phrases": _SAID, "output": _SAID}, neede
 _SHAPES = form.record(
     {"addresses": _SAID, "others": _SAID, "unfinished": _SAID}, needed=("addresses", "others", "unfinished")
 )
-_KINDS = ("moderation", "money", "rate", "key", "account", "request", "endpoint", "model", "input")
+_KINDS = ("moderation", "money", "rate", "key", "barred", "account", "request", "endpoint", "model", "input")
 _FILE = form.record(dict.fromkeys(_KINDS, _SAYING) | {"shapes": _SHAPES}, needed=(*_KINDS, "shapes"))
 _ODD = re.compile(r"[\W_]+")
 _A_FEW_WORDS = r".{0,80}?"
@@ -59,6 +59,7 @@ class Wording:
     money: Saying
     rate: Saying
     key: Saying
+    barred: Saying
     account: Saying
     request: Saying
     endpoint: Saying

@@ -6,14 +6,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from batchgen.catalog.answers import plain
-from batchgen.providers.json_text import mapping, sequence, word
+from batchgen.providers.base64_span import DecodeError
+from batchgen.providers.json_text import mapping, parse_beginning, sequence, word
 from batchgen.providers.retry_after import wait_in
 
 _VIOLATIONS = re.compile(r"safety_violations=\[([^\]]{0,200})\]")
 _WORDS = 4000
 _INNER = "innererror"
 _CODES = ("code", "errorcode", "errcode", "statuscode")
-_MESSAGES = ("message", "msg", "errormessage", "errormsg", "errmsg", "errordescription", "detail", "error", "title")
+_MESSAGES = (
+    *("message", "msg", "errormessage", "errormsg", "errmsg", "statusmsg", "errordescription"),
+    *("detail", "error", "title"),
+)
 """Names of an error's code and words, as `plain` writes them; the first that says something counts."""
 _OF_A_GOOD_ONE = frozenset(
     ["created", "data", "usage", "id", "object", "model", "size", "quality", "output_format", "background"]
@@ -28,7 +32,8 @@ class ApiError:
     """An error as the provider words it; empty text where it is silent. `message` is raw: redact it before showing.
 
     `bare`: the words stand where an answer should be, and nothing calls them an error. `codes` are further names of
-    it, `wait` the seconds after which to ask again.
+    it, `wait` the seconds after which to ask again. `around` are the errors in whose words gateways passed this one
+    on, from the inside out.
     """
 
     code: str = ""
@@ -40,6 +45,12 @@ class ApiError:
     bare: bool = False
     codes: tuple[str, ...] = ()
     wait: float | None = None
+    around: tuple["ApiError", ...] = ()
+
+    @property
+    def layers(self) -> tuple["ApiError", ...]:
+        """The error, and those around it: what the inner one says counts before what the outer ones say."""
+        return (self, *self.around)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -51,21 +62,49 @@ def complaint(value: Any) -> ApiError | None:
     """Find the error in a body; None when it holds none.
 
     Understood: `{"error": {...}}`, that in a list, `{"error": "words"}`, `{"error": true, "message": ...}`,
-    `{"errors": [...]}`, `{"detail": ...}` and a bare `{"code": ..., "message": ...}`.
+    `{"errors": [...]}`, `{"base_resp": {...}}`, `{"detail": ...}` and a bare `{"code": ..., "message": ...}`. Of an
+    error that is written as JSON into the words of another one, it is the inner one.
     """
     if isinstance(value, list) and value and isinstance(value[0], dict) and value[0].get("error"):
         value = value[0]
     if not isinstance(value, dict) or value.keys() <= _OF_A_GOOD_ONE:
         return None
     told = _plainly(value)
-    if found := told.get("error") or sequence(told.get("errors")):
+    if found := told.get("error") or sequence(told.get("errors")) or _base(told):
         read = _read(found if isinstance(found, Mapping | list) else told)
         code = read.code or _text(word(told.get("code")))
-        return replace(read, code=code, wait=wait_in(found) or wait_in(value))
+        return _passed_on(replace(read, code=code, wait=wait_in(found) or wait_in(value)), found)
     if "choices" in told or (told.get("data") is not None and not _says_failed(told)):
         return None
     found = told.get("detail") or (told if _first(told, _MESSAGES) else None)
-    return replace(_read(found), bare=True, wait=wait_in(value)) if found else None
+    return _passed_on(replace(_read(found), bare=True, wait=wait_in(value)), told) if found else None
+
+
+def _base(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what stands beside an answer of MiniMax, where it says that there is none."""
+    base = mapping(told.get("baseresp"))
+    return base if str(base.get("status_code") or 0).strip("0") else {}
+
+
+def _passed_on(outer: ApiError, found: Any) -> ApiError:
+    """Return the error that another one holds as JSON in its words, or as a router's `raw`; without one, the outer.
+
+    What blames a parameter quotes it, so that is no error of anybody's.
+    """
+    told = _plainly(found) if isinstance(found, Mapping) else {}
+    raw = word(mapping(told.get("metadata")).get("raw"))
+    words = raw or next((said for name in _MESSAGES if (said := word(told.get(name)))), outer.message)
+    before, brace, _ = words.partition("{")
+    if outer.param or not brace:
+        return replace(outer, message=f"{outer.message}: {raw}"[:_WORDS]) if raw else outer
+    try:
+        inner = complaint(parse_beginning(words[len(before) :])[0])
+    except DecodeError:
+        return outer
+    if inner is None or inner.bare:
+        return outer
+    outermost = replace(outer, message=outer.message if raw else before.strip()[:_WORDS])
+    return replace(inner, bare=outer.bare, wait=inner.wait or outer.wait, around=(*inner.around, outermost))
 
 
 def _says_failed(told: Mapping[str, Any]) -> bool:
@@ -104,7 +143,7 @@ def _read(found: Any) -> ApiError:
         code=_code(told),
         type=_name(told.get("type")),
         message=message,
-        param=_text(told.get("param")),
+        param="" if told.get("param") == "None" else _text(told.get("param")),  # as LiteLLM writes none
         stage=_text(details.get("moderation_stage")),
         categories=_categories(details.get("categories"), message),
         codes=_codes(told),

@@ -32,11 +32,13 @@ OVERLOADED_EARLY = 5.0
 
 _UNREACHED = frozenset({521, 523, 525, 526})  # the CDN could not reach, or not trust, the origin
 _OVERLOADED = frozenset({503, 529})
-_REFUSED = frozenset({400, 404, 405, 406, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 424, 426, 428, 431, 451})
+_REFUSED = frozenset({400, 404, 405, 406, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 424, 426, 428, 431})
+_OF_ACCOUNT = frozenset({401, 403, 451})
+"""Statuses that refuse a key, an account, or the country from which it is asked."""
 _AT_THE_DOOR = frozenset({401, 402, 403, 404, 405, 407, 429})
 _TURNED_AWAY = frozenset({"401", "402", "403", "429"})
 """Statuses of key, money and pace, as gateways write them into answers that were begun with another status."""
-_ABOUT_MODEL = frozenset({400, 403, 404, 410, 422})
+_ABOUT_MODEL = frozenset({400, 401, 403, 404, 410, 422})
 """Statuses with which a provider refuses a model, and not the request."""
 _IN_ITS_PLACE = frozenset({Cause.PORTAL, Cause.NO_ENDPOINT, Cause.REDIRECT, Cause.PROXY_REFUSED})
 """Who answers there is not the API: nothing can have been drawn."""
@@ -225,7 +227,7 @@ def _complained(h: CallEvidence) -> Verdict:
 
 def _by_number(h: CallEvidence) -> Verdict | None:
     """Judge an error whose code is the status with which other calls are turned away; None for any other."""
-    names = h.complaint.names if h.complaint else ()
+    names = [name for found in _layers(h) for name in found.names]
     status = next((int(name) for name in names if name in _TURNED_AWAY), None)
     if status is None:
         return None
@@ -254,28 +256,54 @@ def _charge(h: CallEvidence, verdict: Verdict) -> Charge:
 
 
 def _by_complaint(h: CallEvidence) -> Verdict | None:
-    """Judge by the error's own code and words, whatever the status; None when they do not decide."""
-    found, known = h.complaint or ApiError(), wording()
-    words = _words(h)
+    """Judge by the error's own code and words, whatever the status, then by those of the errors around it.
+
+    None when none of them decides.
+    """
+    verdict = next((verdict for found in _layers(h) if (verdict := _by_error(h, found))), None)
+    return _limited(h, h.complaint) if verdict is None and h.status == 429 and h.complaint else verdict
+
+
+def _layers(h: CallEvidence) -> tuple[ApiError, ...]:
+    return h.complaint.layers if h.complaint else ()
+
+
+def _by_error(h: CallEvidence, found: ApiError) -> Verdict | None:
+    known, words = wording(), _words(h)
     if known.moderation.named(*found.names) or known.moderation.said(found.message):
         return _moderated(h, found)
     no_money = known.money.named(*found.names)
     if (no_money or known.money.said(found.message)) and not (h.status == 429 and _wait(h) is not None):
         return Verdict(Charge.NO, Remedy.STOP_ACCOUNT, no_money or "insufficient_quota", words)
-    if h.status == 429 or known.rate.named(*found.names):
+    if known.rate.named(*found.names):
         return _limited(h, found)
-    wrong_key = known.key.named(*found.names) or (h.status in {400, 401} and known.key.said(found.message))
-    if wrong_key and h.status not in {403, 404}:
-        return Verdict(Charge.NO, Remedy.PROBE_ACCOUNT, _code(h, "invalid_api_key"), words)
+    if code := _shut_out(h, found):
+        return Verdict(Charge.NO, Remedy.PROBE_ACCOUNT, _code(h, code), words)
     if 200 <= (h.status or 0) < 300 and known.request.named(*found.names):
         return Verdict(Charge.NO, Remedy.FAIL_JOB, _code(h, "invalid_request"), words, cause=_model_cause(h))
     return None
 
 
+def _shut_out(h: CallEvidence, found: ApiError) -> str:
+    """Return a code for a key, or an account, that is refused whatever it asks for; empty for any other error.
+
+    What blames a parameter may quote it, so its words say nothing of the account.
+    """
+    known, status = wording(), h.status or 0
+    by_words = status in {400, 401} or 200 <= status < 300
+    wrong_key = known.key.named(*found.names) or (by_words and known.key.said(found.message))
+    if wrong_key and status not in {403, 404, 429}:
+        return "invalid_api_key"
+    barred = known.barred.named(*found.names) or (not found.param and known.barred.said(found.message))
+    return "account_barred" if barred and status not in {403, 429} else ""
+
+
 def _model_cause(h: CallEvidence) -> Cause:
     """Say whether an error is about the model alone: it is unknown, retired, or not open to this key."""
-    found, known = h.complaint or ApiError(), wording().model
-    is_it = found.param == "model" or known.named(*found.names) or known.said(found.message)
+    known = wording().model
+    is_it = any(
+        found.param == "model" or known.named(*found.names) or known.said(found.message) for found in _layers(h)
+    )
     return Cause.NO_MODEL if is_it else Cause.NONE
 
 
@@ -314,9 +342,9 @@ def _client_fault(h: CallEvidence, status: int) -> Verdict:
     if status == 402:
         return Verdict(Charge.NO, Remedy.STOP_ACCOUNT, _code(h, "http_402"), words)
     if status in _ABOUT_MODEL and _model_cause(h):
-        remedy = Remedy.PROBE_ACCOUNT if status == 403 else Remedy.STOP_CONFIG
+        remedy = Remedy.PROBE_ACCOUNT if status in _OF_ACCOUNT else Remedy.STOP_CONFIG
         return Verdict(Charge.NO, remedy, _code(h, "model_not_found"), words, cause=Cause.NO_MODEL)
-    if status in {401, 403}:
+    if status in _OF_ACCOUNT:
         return Verdict(Charge.NO, Remedy.PROBE_ACCOUNT, _code(h, f"http_{status}"), words)
     if _cause(h) in _IN_ITS_PLACE:
         return Verdict(Charge.NO, Remedy.STOP_CONFIG, f"http_{status}", words)
@@ -327,10 +355,10 @@ def _client_fault(h: CallEvidence, status: int) -> Verdict:
 
 def _request_fault(h: CallEvidence, status: int) -> Verdict:
     """Judge what was wrong with a request; an image that it names and nobody can have is the job's own fault."""
-    found, known = h.complaint or ApiError(), wording().input
-    if known.named(*found.names) or known.said(found.message):
+    known, param = wording().input, h.complaint.param if h.complaint else ""
+    if any(known.named(*found.names) or known.said(found.message) for found in _layers(h)):
         return Verdict(Charge.NO, Remedy.FAIL_JOB, TransportError.INPUT.value, _words(h), blames=True)
-    return Verdict(Charge.NO, Remedy.FAIL_JOB, _code(h, f"http_{status}"), _words(h), blames=bool(found.param))
+    return Verdict(Charge.NO, Remedy.FAIL_JOB, _code(h, f"http_{status}"), _words(h), blames=bool(param))
 
 
 def _was_served(status: int) -> bool:

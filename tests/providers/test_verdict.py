@@ -1,6 +1,7 @@
 """What happened to a call -> was it charged, what follows: the table, row by row."""
 
 import itertools
+import json
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.model import Charge, Phase, Remedy
-from batchgen.providers.api_error import ApiError
+from batchgen.providers.api_error import ApiError, complaint
 from batchgen.providers.decode import BodyKind
 from batchgen.providers.verdict import CallEvidence, TransportError, judge
 
@@ -169,6 +170,85 @@ def test_the_table(status: Any, complaint: Any, facts: Any, charge: Any, remedy:
     """Each row has one verdict."""
     verdict = answered(status, complaint, **facts)
     assert (verdict.charge, verdict.remedy, verdict.code) == (charge, remedy, code)
+
+
+def google(words: str, status: str, *reasons: str) -> Any:
+    """Return an error as Google words it."""
+    return {"error": {"message": words, "status": status, "details": [{"reason": reason} for reason in reasons]}}
+
+
+LITELLM = "litellm.ContentPolicyViolationError: OpenAIException - declined"
+IMAGEN = "Image generation failed with the following error: "
+BLOCKED = "Your resource has been temporarily blocked because we detected behavior that may violate our content policy."
+AZURE = {"error": {"code": "Forbidden", "message": BLOCKED}}
+FIREWORKS = (
+    "Account x is suspended, possibly due to reaching the monthly spending limit or failure to pay past invoices"
+)
+UNPAID = {"error": {"message": FIREWORKS, "code": "PRECONDITION_FAILED", "type": "error"}}
+SUSPENDED = google("Permission denied: Consumer 'x' has been suspended.", "PERMISSION_DENIED", "CONSUMER_SUSPENDED")
+ABROAD = google("User location is not supported for the API use.", "FAILED_PRECONDITION")
+SPENT = "Your team x has either used all available credits or reached its monthly spending limit. To continue"
+RESTRICTED = {
+    "message": "Organization has been restricted. Please reach out to support",
+    "code": "organization_restricted",
+}
+DEACTIVATED = "Your OpenAI account has been deactivated, please check your email for more information."
+COUNTRY = {"message": "Country, region, or territory not supported", "code": "unsupported_country_region_territory"}
+ECHO = {"prompt": "A letter: exceeded your current quota, Organization has been restricted. Please reach out"}
+FILTERED = "Prompt blocked due to security configurations"
+TEAM = "key not allowed to access model. This key can only access models=['a']. Tried to access b"
+MODERATED, ACCOUNT, MONEY = Remedy.MODERATED, Remedy.PROBE_ACCOUNT, Remedy.STOP_ACCOUNT
+
+BODIES = [
+    (400, {"error": {"message": LITELLM, "type": None, "code": "400"}}, MODERATED, LITELLM),
+    (400, google(f"{IMAGEN}The response is blocked, as it may violate our policies.", "x"), MODERATED, ""),
+    (400, google(f"{IMAGEN}words that violate Google's Responsible AI practices.", "x"), MODERATED, ""),
+    (400, google("Request contains", "INVALID_ARGUMENT", "PUBLIC_ERROR_UNSAFE_GENERATION"), MODERATED, ""),
+    (424, {"success": False, "error": [{"code": 2016, "message": FILTERED}]}, MODERATED, FILTERED),
+    (200, {"data": None, "base_resp": {"status_code": 1026, "status_msg": "input new_sensitive"}}, MODERATED, ""),
+    # the account is barred, or its country
+    (403, AZURE, ACCOUNT, BLOCKED),
+    (403, {"error": {"message": json.dumps({"error": "Forbidden", "message": json.dumps(AZURE)})}}, ACCOUNT, BLOCKED),
+    (422, {"error": {"message": f"content moderation ({json.dumps(AZURE)})", "code": "content_policy_violation"}},
+     ACCOUNT, BLOCKED),
+    (403, SUSPENDED, ACCOUNT, "has been suspended"),
+    (500, {"error": {"message": json.dumps(SUSPENDED), "code": "upstream_error"}}, ACCOUNT, "has been suspended"),
+    (400, google("API key not valid. Please pass a valid API key.", "INVALID_ARGUMENT"), ACCOUNT, ""),
+    (400, google("Verify your account to continue.", "x", "VALIDATION_REQUIRED"), ACCOUNT, "Verify your account"),
+    (400, {"error": RESTRICTED}, ACCOUNT, ""),
+    (400, {"detail": DEACTIVATED}, ACCOUNT, DEACTIVATED),
+    (400, {"error": COUNTRY}, ACCOUNT, "Country"),
+    (400, {"error": {"message": json.dumps(ABROAD), "code": 400}}, ACCOUNT, "User location"),
+    (451, {"error": "Unavailable for legal reasons in your country"}, ACCOUNT, "in your country"),
+    # money
+    (412, UNPAID, MONEY, FIREWORKS),
+    (412, {"error": {"message": f"Image provider error: {json.dumps(UNPAID)}", "code": "UNKNOWN"}}, MONEY, "Account"),
+    (402, {"error": {"message": "Provider returned error", "metadata": {"raw": json.dumps(UNPAID)}}}, MONEY, "Account"),
+    (429, {"code": "Some resource has been exhausted", "error": SPENT}, MONEY, SPENT),
+    (429, google("Your prepayment credits are depleted.", "RESOURCE_EXHAUSTED"), MONEY, ""),
+    (403, {"detail": "User is locked. Reason: Exhausted balance. Top up your balance"}, MONEY, ""),
+    (403, {"code": 30001, "message": "Sorry, your account balance is insufficient", "data": None}, MONEY, ""),
+    (200, {"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}, MONEY, ""),
+    (200, {"error": {"code": 402, "message": 'upstream: {"error": {"message": "no"}}'}}, MONEY, "no"),
+    # the model
+    (403, {"error": {"message": "This model is not available in your region.", "code": 403}}, ACCOUNT, ""),
+    (401, {"error": {"message": TEAM, "type": "team_model_access_denied", "code": "401"}}, ACCOUNT, ""),
+    (400, {"code": 20012, "message": "Model does not exist. Please check it carefully."}, Remedy.STOP_CONFIG, ""),
+    # pace, and what a prompt that is quoted in an error does not decide
+    (503, {"error": {"message": f"HTTP 429: {json.dumps(google('no', 'RESOURCE_EXHAUSTED'))}"}}, Remedy.WAIT, "no"),
+    (400, {"error": {"message": json.dumps({"error": "Bad", "message": "too small", "request": ECHO})}},
+     Remedy.FAIL_JOB, "too small"),
+    (400, {"error": {"message": f"Invalid: {RESTRICTED['message']}", "param": "prompt"}}, Remedy.FAIL_JOB, "Invalid"),
+    (400, {"error": {"message": f"Invalid: {json.dumps(SUSPENDED)}", "param": "prompt"}}, Remedy.FAIL_JOB, "Invalid"),
+    (400, {"error": {"message": f"moderation_blocked: {BLOCKED}", "code": "moderation_blocked"}}, MODERATED, BLOCKED),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "body", "remedy", "words"), BODIES)
+def test_what_servers_answered(status: Any, body: Any, remedy: Any, words: Any) -> None:
+    """Each body, as a server or a gateway sent it, has one remedy, and its innermost words are told."""
+    verdict = answered(status, complaint(body))
+    assert (verdict.remedy, words in verdict.message) == (remedy, True)
 
 
 def test_a_wait_is_taken_from_header_or_words() -> None:

@@ -1,5 +1,6 @@
 """What providers say in errors, headers and addresses: understood in every shape, shown without secrets."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,6 +46,20 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
         ({"error": {"code": True, "message": "m"}}, "", "m"),
         ({"code": True, "status_code": 7, "message": "m"}, "7", "m"),
         ({"code": {"a": 1}, "message": "m"}, "", "m"),
+        ({"base_resp": {"status_code": 1008, "status_msg": "m"}, "data": None}, "1008", "m"),
+        ({"error": {"code": 403, "message": 'x: {"error": {"code": "c", "message": "m"}} '}}, "c", "m"),
+        ({"error": {"message": json.dumps({"error": "Forbidden", "message": '{"error": {"message": "m"}}'})}}, "", "m"),
+        ({"error": {"message": "Provider", "metadata": {"raw": '{"error": {"code": "c", "message": "m"}}'}}}, "c", "m"),
+        ({"error": {"message": "Provider", "metadata": {"raw": "m"}}}, "", "Provider: m"),
+        ({"detail": '{"error": {"code": "c", "message": "m"}}'}, "c", "m"),
+        (
+            {"error": {"message": 'no {"error": {"message": "m"}}', "param": "prompt"}},
+            "",
+            'no {"error": {"message": "m"}}',
+        ),
+        ({"error": {"message": 'no {"message": "m"}'}}, "", 'no {"message": "m"}'),
+        ({"error": {"message": "no {brace"}}, "", "no {brace"),
+        ({"error": {"message": 'x - {"error": {"code": "c", "message": "m"}}', "param": "None"}}, "c", "m"),
     ],
 )
 def test_errors_in_every_shape(body: Any, code: str, message: str) -> None:
@@ -72,6 +87,7 @@ def test_errors_in_every_shape(body: Any, code: str, message: str) -> None:
         *(
             {"status": "success", "success": True, "message": "hi", "data": []},
             {"code": "Success", "data": {}, "msg": "m"},
+            {"base_resp": {"status_code": 0, "status_msg": "success"}, "data": {}},
         ),
     ],
 )
