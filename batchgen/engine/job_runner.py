@@ -10,7 +10,7 @@ from batchgen.engine.budget_hint import Amount, Claim
 from batchgen.engine.call_state import CallState
 from batchgen.engine.collector import Collector
 from batchgen.engine.context import RunContext
-from batchgen.engine.decide import MOST_MODERATED, Over, Tally
+from batchgen.engine.decide import MOST_EMPTY, MOST_MODERATED, Over, Tally
 from batchgen.engine.group_by_prompt import Prompts, group_by_prompt
 from batchgen.engine.job_status import job_status
 from batchgen.engine.lane import Lane, shares
@@ -38,6 +38,7 @@ from batchgen.money import ZERO, MicroUSD
 from batchgen.numerous import numerous
 from batchgen.pricing import PriceList, per_call
 from batchgen.runtime.clock import Offload
+from batchgen.text import counted
 
 MOST_TOP_UPS = 2
 UNTRIED = Tried()
@@ -239,7 +240,7 @@ class JobRunner:
             return Filled(open=marks)
         filled, over = Filled(), None
         short: dict[int, str] = dict.fromkeys(slots, Missing.DROPPED.value)
-        tally = Tally(moderated=tried.moderated, uncertain=tried.uncertain)
+        tally = Tally(moderated=tried.moderated, uncertain=tried.uncertain, empty=tried.empty)
         for purpose in calls:
             call = CallState(job, tuple(short), purpose, task.replaces, tally, claim=claim)
             over = await self._caller.make(call)
@@ -370,6 +371,9 @@ def given_up(
     """Say what becomes of slots for which no call may be made any more; nothing where one of these may."""
     if tried.moderated > MOST_MODERATED:
         return dict.fromkeys(slots, (SlotState.MODERATED, Reason(ReasonCode.MODERATED, "moderation_blocked")))
+    if tried.empty > MOST_EMPTY:
+        why = Reason(ReasonCode.UNUSABLE, detail=f"{counted(tried.empty, 'call')} in earlier runs")
+        return dict.fromkeys(slots, (SlotState.FAILED, why))
     return {} if calls else dict.fromkeys(slots, missing(settings, Missing.DROPPED.value))
 
 

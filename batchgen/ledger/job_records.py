@@ -70,8 +70,8 @@ class Previous:
 class Tried:
     """How often an image that is not here was paid for in a call that brought too few, and how often moderated.
 
-    `uncertain` counts calls that may have been charged, since somebody decided about them last.
-
+    `uncertain` counts calls that may have been charged, since somebody decided about them last, and `empty` those that
+    were charged and brought nothing usable.
     `prompt` is that of these calls where it was not the job's own: another prompt is tried anew.
     """
 
@@ -79,6 +79,7 @@ class Tried:
     moderated: int = 0
     prompt: str | None = None
     uncertain: int = 0
+    empty: int = 0
 
 
 @numerous

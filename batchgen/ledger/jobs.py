@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple
 
@@ -164,11 +164,14 @@ class Jobs:
         return frozenset(row["job_key"] for row in rows)
 
     def _in_vain(self, keys: Sequence[str]) -> dict[str, list[sqlite3.Row]]:
-        """Return calls that were moderated, were paid and may have brought too few, or may have been paid, by job."""
+        """Return calls that were moderated, were paid and may have brought too few, or may have been paid, by job.
+
+        A top-up that brought nothing is one that brought too few.
+        """
         found = defaultdict[str, list[sqlite3.Row]](list)
-        paid = "(state = 'settled' AND brought > 0) OR (state = 'charged_no_result' AND purpose = 'top_up')"
+        paid = "(state = 'settled' AND brought > 0) OR state = 'charged_no_result'"
         rest = f"AND (code = '{MODERATED}' OR {paid} OR (state = 'at_risk' AND note = ''))"
-        for row in self._among("SELECT job_key, slots, code, state, prompt FROM attempts", "job_key", keys, rest):
+        for row in self._among("SELECT job_key, slots, code, state, purpose, prompt FROM attempts", "job_key", keys, rest):
             found[row["job_key"]].append(row)
         return found
 
@@ -260,14 +263,23 @@ def _tried(calls: Sequence[sqlite3.Row], decided: set[int]) -> tuple[tuple[int, 
     """Count calls by the slots that they were made for and that are still open, and by their words."""
     found = defaultdict[tuple[int, str | None], list[str]](list)
     for call in calls:
-        kind = "moderated" if call["code"] == MODERATED else "uncertain" if call["state"] == "at_risk" else "short"
+        kind = _in_vain_as(call)
         for slot in slots_of(call):
             if slot not in decided:
                 found[slot, call["prompt"]].append(kind)
     return tuple(
-        (slot, Tried(kinds.count("short"), kinds.count("moderated"), prompt, kinds.count("uncertain")))
+        (slot, Tried(prompt=prompt, **Counter(kinds)))
         for (slot, prompt), kinds in sorted(found.items(), key=lambda item: item[0][0])
     )
+
+
+def _in_vain_as(call: sqlite3.Row) -> str:
+    """Say as what a call in vain counts, in the words of `Tried`."""
+    if call["code"] == MODERATED:
+        return "moderated"
+    if call["state"] == "at_risk":
+        return "uncertain"
+    return "empty" if call["state"] == "charged_no_result" and call["purpose"] != "top_up" else "short"
 
 
 def _stored(slots: Iterable[Slot]) -> list[Slot]:

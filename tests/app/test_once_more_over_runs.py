@@ -117,6 +117,25 @@ def test_an_outage_of_many_nights_is_paid_for_a_few_times_and_no_more(tmp_path: 
         assert (ended.exit, ended.summary["jobs"]["held"], len(here.bill)) == (7, 12, asked.total())
 
 
+@pytest.mark.parametrize(("fault", "most"), [("b64_no_picture", 2), ("chunked_cut", 3)])
+def test_what_is_charged_and_unusable_is_asked_for_once_more_over_all_nights(
+    tmp_path: Path, fault: str, most: int
+) -> None:
+    """The breaker ends each night before the second try of some jobs: that is one try of two all the same."""
+    with scene(tmp_path, Rule(fault)) as here:
+        retry = {"base_seconds": 0.001, "cap_seconds": 0.002, "breaker_probe_seconds": [0.01, 0.01, 0.01]}
+        lamps = [{"id": f"lamp-{at}", "prompt": f"Lamp {at}"} for at in range(24)]
+        manifest = here.manifest(lamps, limits={"max_cost": 100, "concurrency": 4}, retry=retry)
+        assert here.run(manifest).exit == 6
+        for _ in range(8):
+            here.run(manifest)
+        asked = Counter(one["prompt"] for one in here.bill)
+        assert len(asked) == 24
+        assert max(asked.values()) <= most
+        here.run(manifest)
+        assert len(here.bill) == asked.total()
+
+
 def scene(root: Path, *rules: Rule) -> Any:
     """Return a rehearsal with the embedded kind of provider, whose calls need no key."""
     return rehearsal(root, {"provider": "mock", "defaults": {"quality": "low"}}, rules=rules)
