@@ -123,6 +123,8 @@ class BatchCollector:
         files = (told.output_file, told.error_file)
         await context.offload(context.ledger.batches.told, row.id, told.word, told.completed, told.failed, files)
         context.note("batch_polled", batch=row.id, status=told.word, completed=told.completed, failed=told.failed)
+        if told.status is BatchStatus.UNKNOWN and told.word != row.status:
+            context.note("batch_status_unknown", batch=row.id, status=told.word)
         note_away(context, await context.offload(context.ledger.batches.find, row.id))
         return told.status.final and await self._collect(row, told)
 

@@ -171,7 +171,9 @@ class Jobs:
         found = defaultdict[str, list[sqlite3.Row]](list)
         paid = "(state = 'settled' AND brought > 0) OR state = 'charged_no_result'"
         rest = f"AND (code = '{MODERATED}' OR {paid} OR (state = 'at_risk' AND note = ''))"
-        for row in self._among("SELECT job_key, slots, code, state, purpose, prompt FROM attempts", "job_key", keys, rest):
+        for row in self._among(
+            "SELECT job_key, slots, code, state, purpose, prompt FROM attempts", "job_key", keys, rest
+        ):
             found[row["job_key"]].append(row)
         return found
 

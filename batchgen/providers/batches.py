@@ -18,8 +18,9 @@ _MOST_ERRORS = 50
 
 
 class BatchStatus(StrEnum):
-    """Where a batch stands; what a provider calls otherwise is under way."""
+    """Where a batch stands; a word that nobody knows is taken as one of a batch that goes on."""
 
+    UNKNOWN = "unknown"
     UNDER_WAY = "under_way"
     CANCELLING = "cancelling"
     COMPLETED = "completed"
@@ -30,7 +31,26 @@ class BatchStatus(StrEnum):
     @property
     def final(self) -> bool:
         """Whether nothing more happens to it."""
-        return self not in {BatchStatus.UNDER_WAY, BatchStatus.CANCELLING}
+        return self not in {BatchStatus.UNKNOWN, BatchStatus.UNDER_WAY, BatchStatus.CANCELLING}
+
+
+_WORDS: Mapping[BatchStatus, tuple[str, ...]] = {
+    BatchStatus.UNDER_WAY: (
+        *("validating", "validated", "in_progress", "finalizing", "created", "submitted", "accepted", "scheduled"),
+        *("queued", "in_queue", "pending", "waiting", "starting", "started", "running", "processing", "active"),
+        "paused",
+    ),
+    BatchStatus.CANCELLING: ("cancelling", "canceling", "cancel_requested", "cancellation_requested"),
+    BatchStatus.COMPLETED: (
+        *("completed", "complete", "succeeded", "success", "successful", "done", "finished", "ended"),
+        *("partially_completed", "partially_succeeded", "completed_with_errors"),
+    ),
+    BatchStatus.EXPIRED: ("expired", "timed_out", "timeout", "timeout_exceeded"),
+    BatchStatus.CANCELLED: ("cancelled", "canceled"),
+    BatchStatus.FAILED: ("failed", "failure", "error", "errored", "rejected"),
+}
+"""What OpenAI and the gateways before others call each status, in small letters."""
+_STATUS = {said: status for status, words in _WORDS.items() for said in words}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +96,9 @@ def batch_from(value: Any) -> ProviderBatch | None:
     ):
         return None
     said, counts = value["status"], mapping(value.get("request_counts"))
-    known = frozenset(BatchStatus) - {BatchStatus.UNDER_WAY}
-    plain = said.casefold().replace("canceled", "cancelled")
     return ProviderBatch(
         value["id"],
-        BatchStatus(plain) if plain in known else BatchStatus.UNDER_WAY,
+        _STATUS.get(_plain(said), BatchStatus.UNKNOWN),
         safe(said, 40),
         str(mapping(value.get("metadata")).get(OURS, "")),
         word(value.get("output_file_id")) or None,
@@ -90,6 +108,12 @@ def batch_from(value: Any) -> ProviderBatch | None:
         _errors(value.get("errors")),
         word(value.get("input_file_id")) or None,
     )
+
+
+def _plain(said: str) -> str:
+    """Give a status without what differs between spellings: `Job_State-Succeeded` says `succeeded`."""
+    plain = said.strip().casefold().replace("-", "_").replace(" ", "_")
+    return plain.removeprefix("job_state_").removeprefix("batch_state_")
 
 
 def page_of(value: Any) -> tuple[tuple[ProviderBatch, ...], str | None] | None:

@@ -112,7 +112,10 @@ def test_a_key_that_may_not_read_files_ends_the_run(scene: Rehearsal) -> None:
     adds_up(scene, ended)
 
 
-@pytest.mark.parametrize("word", ["COMPLETED", "Cancelled", "canceled"])
+ENDS = ["COMPLETED", "Cancelled", "canceled", "succeeded", "SUCCESS", "done", "JOB_STATE_SUCCEEDED", "Ended"]
+
+
+@pytest.mark.parametrize("word", ENDS)
 def test_a_state_is_read_in_every_spelling(scene: Rehearsal, word: str) -> None:
     """A batch that has ended is collected, in whatever case that is said."""
 
@@ -124,6 +127,35 @@ def test_a_state_is_read_in_every_spelling(scene: Rehearsal, word: str) -> None:
         ended = until_collected(scene, scene.manifest(jobs(3)), clock=QuickClock(), base_url=base_url)
     assert ended.exit == 0, ended.summary
     adds_up(scene, ended)
+
+
+def test_a_state_that_nobody_knows_is_waited_for_and_told_once_with_its_word(scene: Rehearsal) -> None:
+    """Nobody can say what it means; over all runs of the batch it is told in one line."""
+    manifest, heard, words = scene.manifest(jobs(2)), Heard(), ["simmering"]
+    with gateway(
+        scene.handle.base_url, polled(lambda told: told.update(status=words[0]) if words else None)
+    ) as base_url:
+        for _ in range(5):
+            ended = run_manifest(manifest, scene.options(manifest, base_url=base_url), heard, clock=QuickClock())
+            assert ended.exit == 9
+        words.clear()
+        assert until_collected(scene, manifest, clock=QuickClock(), base_url=base_url).exit == 0
+    assert len([said for said in heard.words if "'simmering'" in said]) == 1
+    assert created(scene) == 1
+
+
+@pytest.mark.parametrize("word", ["failure", "Error", "timed-out"])
+def test_a_batch_that_ends_without_a_line_is_over_in_every_word_for_it(scene: Rehearsal, word: str) -> None:
+    """Nothing waits for it any more, and what it did not bring is asked for in another."""
+
+    def ended_so(told: dict[str, Any]) -> None:
+        told.update(status=word, output_file_id=None, error_file_id=None, request_counts={})
+
+    manifest = scene.manifest(jobs(2))
+    with gateway(scene.handle.base_url, polled(ended_so)) as base_url:
+        for _ in range(2):
+            scene.run(manifest, base_url=base_url, clock=QuickClock())
+    assert batches(scene.root / "output" / "scene")[0].ended
 
 
 def test_a_batch_without_metadata_is_found_by_its_input_file(scene: Rehearsal) -> None:

@@ -28,6 +28,9 @@ def alert(event: str, facts: Mapping[str, Any], where: Callable[[str], str]) -> 
         case "batch_unseen":
             then = "with the provider and the key that it was submitted with, the same command collects it"
             return Alert(facts["batch"], f"{facts['batch']}: {facts['why']}; {then}")
+        case "batch_status_unknown":
+            then = "batchgen does not know that word, and waits; batchgen batches shows it, and --cancel ends the batch"
+            return Alert(f"status {facts['status']}", f"{facts['batch']} is {facts['status']!r}: {then}", urgent=False)
         case "batch_unread":
             why = f"what {facts['batch']} brought cannot be read now: {safe(facts['why'], 300)}"
             return Alert(facts["batch"], f"{why}; the same command reads it again, and nothing is asked for again")
